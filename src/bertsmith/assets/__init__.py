@@ -1,0 +1,1 @@
+"""What travels with the package: the demo's own data."""

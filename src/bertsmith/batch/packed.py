@@ -1,0 +1,75 @@
+"""Many sequences end to end on one device, without padding."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Int, Shaped
+from torch import Tensor
+
+from bertsmith.batch.example import Example
+
+
+@dataclass(frozen=True, slots=True)
+class PackedBatch:
+    """Sequences laid end to end; sequence `i` is `cu_seqlens[i] : cu_seqlens[i + 1]`.
+
+    `lengths` repeats the lengths on the host, so that no kernel has to wait for the device to plan
+    its work. `order` is set only under the Permutation mask (see `encoder/masks.py`).
+    """
+
+    token_ids: Int[Tensor, "tokens"]
+    segment_ids: Int[Tensor, "tokens"]
+    position_ids: Int[Tensor, "tokens"]
+    cu_seqlens: Int[Tensor, "sequences+1"]
+    lengths: tuple[int, ...]
+    order: Int[Tensor, "tokens"] | None = None
+
+    @property
+    def max_seqlen(self) -> int:
+        """Length of the longest sequence, in tokens."""
+        return max(self.lengths, default=0)
+
+    @property
+    def num_tokens(self) -> int:
+        """Number of real tokens; there are no others."""
+        return self.token_ids.shape[0]
+
+    def to(self, device: torch.device | str) -> "PackedBatch":
+        """Copy the tensors to a device; the lengths stay on the host."""
+        return replace(
+            self,
+            token_ids=self.token_ids.to(device, non_blocking=True),
+            segment_ids=self.segment_ids.to(device, non_blocking=True),
+            position_ids=self.position_ids.to(device, non_blocking=True),
+            cu_seqlens=self.cu_seqlens.to(device, non_blocking=True),
+            order=None if self.order is None else self.order.to(device, non_blocking=True),
+        )
+
+
+def pack(examples: Sequence[Example]) -> PackedBatch:
+    """Lay examples end to end; positions count from 0 in each of them.
+
+    Raises:
+        ValueError: there is nothing to pack, or an example has no tokens.
+    """
+    lengths = tuple(len(example) for example in examples)
+    if not lengths or min(lengths) == 0:
+        raise ValueError(f"a packed batch needs at least one example and no empty ones, got lengths {lengths[:8]}")
+    return PackedBatch(
+        token_ids=_joined([example.token_ids for example in examples]),
+        segment_ids=_joined([example.segment_ids for example in examples]),
+        position_ids=_joined([np.arange(length) for length in lengths]),
+        cu_seqlens=torch.tensor([0, *np.cumsum(lengths)], dtype=torch.int32),
+        lengths=lengths,
+    )
+
+
+def per_sequence(values: Shaped[Tensor, "tokens *rest"], batch: PackedBatch) -> list[Shaped[Tensor, "_ *rest"]]:
+    """Cut per-token values back into one tensor a sequence, in the order they were packed."""
+    return list(values.split(list(batch.lengths)))
+
+
+def _joined(arrays: Sequence[np.ndarray]) -> Tensor:
+    return torch.from_numpy(np.concatenate(arrays).astype(np.int64))

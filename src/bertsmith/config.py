@@ -1,0 +1,84 @@
+"""The base of every config: hyper-parameters with a meaning, frozen and checked, without weights."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from bertsmith.errors import UserError
+
+
+C = TypeVar("C", bound="Config")
+
+
+class Config(BaseModel):
+    """A choice as a value: immutable, strict about unknown fields, printable as YAML.
+
+    A recipe is a tree of configs. Members of a union carry a `kind` field that tells them apart.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    def but(self, **changes: Any) -> Self:
+        """Return a copy with some fields changed, validated as if written by hand."""
+        return type(self).model_validate({**dict(self), **changes})
+
+
+def parse_config(kind: type[C], values: Mapping[str, Any], *, where: str | None = None) -> C:
+    """Validate `values` as a config of this kind.
+
+    Raises:
+        UserError: lists every wrong field with its path, the value found and the rule.
+    """
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        raise UserError(_explain(error, where), code="bad_setting", where=where) from None
+
+
+def with_settings(values: Mapping[str, Any], settings: Sequence[str]) -> dict[str, Any]:
+    """Apply `path.to.field=value` settings, values read as YAML, to a nested mapping.
+
+    Raises:
+        UserError: a setting has no `=`, or its path runs through something that is not a mapping.
+    """
+    result = _copied(values)
+    for setting in settings:
+        path, equals, text = setting.partition("=")
+        if not equals or not path.strip():
+            raise UserError(f"a setting is written path.to.field=value, got {setting!r}", code="bad_setting")
+        _assign(result, path.strip().split("."), _yaml_value(text, setting), setting)
+    return result
+
+
+def _yaml_value(text: str, setting: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UserError(f"the value of setting {setting!r} is not valid YAML: {error}", code="bad_setting") from None
+
+
+def _assign(target: dict[str, Any], path: Sequence[str], value: Any, setting: str) -> None:
+    *parents, last = path
+    for name in parents:
+        if target.get(name) is None:
+            target[name] = {}
+        target = target[name]
+        if not isinstance(target, dict):
+            raise UserError(f"setting {setting!r}: {name!r} is a single value, it has no fields", code="bad_setting")
+    target[last] = value
+
+
+def _copied(values: Any) -> Any:
+    if isinstance(values, Mapping):
+        return {name: _copied(value) for name, value in values.items()}
+    return values
+
+
+def _explain(error: ValidationError, where: str | None) -> str:
+    lines = [f"{where}: the settings do not fit:" if where else "the settings do not fit:"]
+    for problem in error.errors():
+        path = ".".join(str(part) for part in problem["loc"]) or "(top)"
+        lines.append(f"  {path}: {problem['msg']} (got {problem['input']!r:.80})")
+    return "\n".join(lines)

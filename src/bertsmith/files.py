@@ -1,0 +1,124 @@
+"""Writing files so that nothing is ever half-written, and saying clearly why a file cannot be."""
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bertsmith.errors import UserError
+
+_REASONS = {
+    errno.ENOSPC: ("disk_full", "the disk is full; free some space or choose another place"),
+    errno.EDQUOT: ("disk_full", "the disk quota is used up; free some space or choose another place"),
+    errno.EFBIG: ("disk_full", "the file would exceed the size limit of this process or disk"),
+    errno.EACCES: ("not_writable", "no permission to write there; choose another place"),
+    errno.EPERM: ("not_writable", "writing there is not permitted; choose another place"),
+    errno.EROFS: ("not_writable", "that disk is read-only; choose another place"),
+    errno.ENOTDIR: ("not_a_folder", "a part of the path is a file, not a folder"),
+    errno.EISDIR: ("not_a_file", "that is a folder, not a file"),
+    errno.ENAMETOOLONG: ("bad_path", "the path is too long"),
+}
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusals while writing `path` into a `UserError`."""
+    try:
+        yield
+    except OSError as error:
+        code, advice = _REASONS.get(error.errno or 0, ("not_writable", error.strerror or str(error)))
+        raise UserError(f"cannot write {path}: {advice}", code=code, where=str(path)) from error
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; it takes `path`'s place only if the block succeeds.
+
+    A special file such as `/dev/full` or `/dev/stdout` is written directly.
+
+    Raises:
+        UserError: the disk is full or the place cannot be written.
+    """
+    with writing(path):
+        if path.exists() and not path.is_file():
+            yield path
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            _settle(temporary)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file as UTF-8, atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a binary file atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+
+
+@contextmanager
+def atomic_folder(folder: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside `folder`; it takes `folder`'s place only if the block succeeds.
+
+    Raises:
+        UserError: the disk is full or the place cannot be written.
+    """
+    with writing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        os.chmod(temporary, 0o777 & ~_umask())
+        try:
+            yield temporary
+            if folder.exists():
+                shutil.rmtree(folder)
+            os.replace(temporary, folder)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def require_output_folder(folder: Path, *, overwrite: bool, resume: bool) -> None:
+    """Make sure a run may write into `folder`: it is new, empty, resumed or to be overwritten.
+
+    Raises:
+        UserError: it is a file, holds something already, or cannot be written.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"--out {folder} is a file, a folder is needed", code="not_a_folder", where=str(folder))
+    if folder.exists() and any(folder.iterdir()) and not (overwrite or resume):
+        raise UserError(
+            f"--out {folder} is not empty; choose another folder, go on with --resume, or replace it with --overwrite",
+            code="out_not_empty",
+            where=str(folder),
+        )
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".probe.", dir=folder)
+        os.close(handle)
+        os.unlink(name)
+
+
+def _settle(temporary: Path) -> None:
+    """Give the file the usual permissions and push it to the disk before it gets its name."""
+    os.chmod(temporary, 0o666 & ~_umask())
+    with temporary.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
