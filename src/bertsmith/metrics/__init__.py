@@ -1,1 +1,44 @@
-"""TODO"""
+"""Answers and truth to named numbers, with how sure they are; numpy only."""
+
+from bertsmith.metrics.bootstrap import Interval, percentile_interval
+from bertsmith.metrics.calibration import Calibration, calibration
+from bertsmith.metrics.classification import (
+    ClassScores,
+    Difference,
+    classification_intervals,
+    classification_metrics,
+    confusion,
+    paired_difference,
+    per_class,
+)
+from bertsmith.metrics.correlation import correlation_intervals, correlation_metrics, pearson, spearman
+from bertsmith.metrics.ranking import auc, auc_interval, ranks
+from bertsmith.metrics.tally import Tally, accuracy, f1, macro_f1, precision, recall, tally
+
+__all__ = [
+    "Calibration",
+    "ClassScores",
+    "Difference",
+    "Interval",
+    "Tally",
+    "accuracy",
+    "auc",
+    "auc_interval",
+    "calibration",
+    "classification_intervals",
+    "classification_metrics",
+    "confusion",
+    "correlation_intervals",
+    "correlation_metrics",
+    "f1",
+    "macro_f1",
+    "paired_difference",
+    "pearson",
+    "per_class",
+    "percentile_interval",
+    "precision",
+    "ranks",
+    "recall",
+    "spearman",
+    "tally",
+]
