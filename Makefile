@@ -1,0 +1,31 @@
+# Five verbs; each sets up what it needs in .venv (only Python >= 3.11 with venv is asked of the machine).
+PYTHON ?= python3
+BIN := .venv/bin
+OUT ?= runs/demo
+
+.PHONY: demo test check bench docs runtime dev
+
+demo: runtime  ## the main job end to end, on data that comes with the package
+	$(BIN)/bertsmith demo --out $(OUT) --overwrite
+
+test: dev  ## the whole test suite
+	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+check: dev  ## format, lint, types, layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: dev  ## quick benchmarks against peers; DATA=path/to/data
+	$(BIN)/python benchmarks/run.py --quick $(if $(DATA),--data $(DATA)) $(ARGS)
+
+docs: docs-env  ## the documentation site, built strictly
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+runtime dev:
+	@$(PYTHON) tools/environment.py $@
+
+.PHONY: docs-env
+docs-env:
+	@$(PYTHON) tools/environment.py docs
