@@ -46,7 +46,7 @@ def test_groups_hold_four_to_eight_wordings_of_one_intent(language):
 def test_every_group_has_one_answer_with_its_intent(language):
     intents = {row["group"]: row["label"] for row in rows(language, "questions")}
     answers = rows(language, "answers")
-    assert Counter(row["group"] for row in answers) == Counter(intents)
+    assert Counter(row["group"] for row in answers) == Counter(list(intents))
     assert all(row["answer"].strip() and row["label"] == intents[row["group"]] for row in answers)
 
 
