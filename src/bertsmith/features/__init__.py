@@ -1,1 +1,19 @@
-"""TODO"""
+"""Hidden states -> vectors: which layers × how the tokens of a text become one vector."""
+
+from bertsmith.features.features import NAMED_FEATURES, Features, FeatureVectors
+from bertsmith.features.layers import Average, Layers, One
+from bertsmith.features.pooling import Pooler, Pooling, first_tokens, max_tokens, mean_tokens
+
+__all__ = [
+    "NAMED_FEATURES",
+    "Average",
+    "FeatureVectors",
+    "Features",
+    "Layers",
+    "One",
+    "Pooler",
+    "Pooling",
+    "first_tokens",
+    "max_tokens",
+    "mean_tokens",
+]

@@ -1,1 +1,5 @@
-"""TODO"""
+"""Vectors -> scores."""
+
+from bertsmith.heads.linear import Linear, LinearHead
+
+__all__ = ["Linear", "LinearHead"]
