@@ -1,7 +1,7 @@
 """The base of every config: hyper-parameters with a meaning, frozen and checked, without weights."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -20,7 +20,7 @@ class Config(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
-    def but(self, **changes: Any) -> Self:
+    def but(self: C, **changes: Any) -> C:
         """Return a copy with some fields changed, validated as if written by hand."""
         return type(self).model_validate({**dict(self), **changes})
 
@@ -43,7 +43,7 @@ def with_settings(values: Mapping[str, Any], settings: Sequence[str]) -> dict[st
     Raises:
         UserError: a setting has no `=`, or its path runs through something that is not a mapping.
     """
-    result = _copied(values)
+    result: dict[str, Any] = _copied(values)
     for setting in settings:
         path, equals, text = setting.partition("=")
         if not equals or not path.strip():

@@ -22,7 +22,7 @@ class PackedBatch:
     token_ids: Int[Tensor, "tokens"]
     segment_ids: Int[Tensor, "tokens"]
     position_ids: Int[Tensor, "tokens"]
-    cu_seqlens: Int[Tensor, "sequences+1"]
+    cu_seqlens: Int[Tensor, "boundaries"]
     lengths: tuple[int, ...]
     order: Int[Tensor, "tokens"] | None = None
 
