@@ -1,0 +1,66 @@
+"""How training went and what it cost."""
+
+from bertsmith.report.markup import facts, figure, join, paragraph, table, tag
+from bertsmith.report.page import Section
+from bertsmith.report.plots import dev_plot, length_plot, loss_plot, rate_plot
+from bertsmith.report.run import ParameterGroup, RunReport
+from bertsmith.report.wording import counted, duration, memory, metric_value, rate, share, wording
+
+
+def learning(report: RunReport) -> Section | None:
+    """Loss, dev metric and learning rate by update."""
+    if (curves := report.curves) is None or not len(curves.steps):
+        return None
+    figures = [figure(loss_plot(curves), "Training loss: pale by update, bold its running mean.")]
+    if len(curves.dev_steps):
+        best = metric_value(curves.metric, float(curves.dev.max()))
+        told = f"{wording(curves.metric).name} on dev, at best {best}; the marked weights were kept."
+        figures.append(figure(dev_plot(curves), told))
+    figures.append(figure(rate_plot(curves), "Learning rate: warm-up, then decay."))
+    return Section("learning", "Learning curves", tag("div", *figures, class_="figures"))
+
+
+def lengths(report: RunReport) -> Section | None:
+    """How long the training texts are and where they are cut."""
+    if report.lengths is None or not len(report.lengths):
+        return None
+    limit = report.truncation.max_length if report.truncation else None
+    middle, longest = int(sorted(report.lengths)[len(report.lengths) // 2]), int(report.lengths.max())
+    words = f"Half of the training texts have at most {counted(middle, 'token')}, the longest {longest:,}."
+    if limit is not None:
+        beyond = float((report.lengths > limit).mean())
+        words += f" {share(beyond)} lie beyond the dashed line at {limit:,} and are shortened."
+    return Section("lengths", "Text lengths", figure(length_plot(report.lengths, limit), words))
+
+
+def groups(report: RunReport) -> Section | None:
+    """Which weights learn how fast."""
+    if not report.groups:
+        return None
+    lines = [(_names(group), f"{group.parameters:,}", rate(group.rate), rate(group.decay)) for group in report.groups]
+    header = ("Group", "Parameters", "Peak rate", "Weight decay")
+    total = counted(sum(group.parameters for group in report.groups), "parameter")
+    body = join(paragraph(f"{total} in all."), table(header, lines, caption="Parameter groups", numbers=(1, 2, 3)))
+    return Section("groups", "Which weights learn how fast", body)
+
+
+def cost(report: RunReport) -> Section | None:
+    """Time, throughput and memory."""
+    if (speed := report.speed) is None:
+        return None
+    told = [
+        ("Training time", duration(speed.seconds)),
+        ("Updates", f"{speed.updates:,}"),
+        ("Tokens", f"{speed.tokens:,}"),
+        ("Tokens per second", f"{speed.tokens / max(speed.seconds, 1e-9):,.0f}"),
+    ]
+    if speed.memory is not None:
+        told.append(("Peak memory", memory(speed.memory)))
+    return Section("speed", "Speed", facts(told))
+
+
+def _names(group: ParameterGroup) -> object:
+    if not group.tensors:
+        return group.name
+    names = tag("code", "\n".join(group.tensors), class_="names")
+    return tag("details", tag("summary", group.name), names)

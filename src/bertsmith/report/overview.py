@@ -1,0 +1,106 @@
+"""What matters most: how good the model is, what to beware of, what was done."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from bertsmith.report.markup import Html, facts, join, paragraph, tag
+from bertsmith.report.page import Section
+from bertsmith.report.run import Notice, RunReport, Split
+from bertsmith.report.wording import counted, metric_interval, metric_value, share, wording
+
+
+def lead(report: RunReport) -> Html:
+    """The headline numbers, the most held-out split first."""
+    about = [report.task, report.model]
+    if report.labels:
+        about.append(counted(len(report.labels), "label"))
+    headlines = (_headline(split) for split in reversed(report.splits))
+    return join(tag("p", " · ".join(about), class_="about"), *headlines)
+
+
+def notices(report: RunReport) -> Section | None:
+    """What the check of the data and the loading of the weights had to say."""
+    if not report.notices:
+        return None
+    order = ("error", "warning", "info")
+    ordered = sorted(report.notices, key=lambda notice: order.index(notice.level))
+    return Section("notices", "Beware", tag("ul", *map(_notice, ordered), class_="notices"))
+
+
+def story(report: RunReport) -> Section:
+    """What was done, in plain words."""
+    sentences = join(*(join(sentence, " ") for sentence in _sentences(report)))
+    rows = list(report.setup.items())
+    body = join(paragraph(sentences), facts(rows) if rows else "")
+    return Section("story", "What was done", body)
+
+
+def _headline(split: Split) -> Html:
+    tiles = (_tile(split, metric) for metric in split.metrics)
+    remark = {
+        "dev": "The best weights were chosen on these texts, so the numbers are a little optimistic.",
+        "test": "None of these texts took part in training or in choosing the weights.",
+    }[split.name]
+    return tag(
+        "div",
+        tag("h2", f"On {split.name}: {counted(split.rows, 'text')} ", tag("small", f"({split.source})")),
+        tag("div", *tiles, class_="tiles"),
+        tag("p", remark, _floor(split), class_="remark"),
+        class_="headline",
+    )
+
+
+def _tile(split: Split, metric: str) -> Html:
+    value, words = split.metrics[metric], wording(metric)
+    interval = split.intervals.get(metric)
+    sure = ""
+    if interval is not None:
+        sure = tag("p", "95 % interval ", metric_interval(metric, interval), class_="interval")
+    return tag(
+        "div",
+        tag("p", words.name, class_="name"),
+        tag("p", metric_value(metric, value), class_="value"),
+        sure,
+        tag("p", words.meaning, class_="meaning"),
+        class_="tile",
+    )
+
+
+def _floor(split: Split) -> str:
+    """What a model without eyes would get, and what a spotless result is worth."""
+    if split.answers is None:
+        return ""
+    floor = np.bincount(split.answers.truth).max() / split.rows
+    told = f" Always answering the most frequent label would be right in {share(floor)}."
+    if split.metrics.get("accuracy") == 1:
+        sure = max(0.0, 1 - 3 / split.rows)
+        told += (
+            f" No error in {counted(split.rows, 'text')} proves an accuracy of at least {share(sure)}, not of 100 %."
+        )
+    return told
+
+
+def _notice(notice: Notice) -> Html:
+    where = tag("code", notice.where) if notice.where else ""
+    fix = tag("span", notice.fix, class_="fix") if notice.fix else ""
+    return tag("li", tag("strong", notice.level), " ", notice.what, " ", where, " ", fix, class_=notice.level)
+
+
+def _sentences(report: RunReport) -> Iterator[object]:
+    start = tag("strong", report.model)
+    yield join("Training started from ", start, f" and used {counted(report.train_texts, 'text')} of ")
+    yield join(tag("code", report.train_source), ".")
+    for split in report.splits:
+        part = "chose the best weights" if split.name == "dev" else "were kept for the final measurement"
+        yield join(counted(split.rows, "text"), " (", tag("code", split.source), f") {part}.")
+    if (cut := report.truncation) is None:
+        return
+    if not cut.texts:
+        yield f"All texts fit into {counted(cut.max_length, 'token')}; none was shortened."
+        return
+    yield (
+        f"Texts longer than {counted(cut.max_length, 'token')} were shortened ({cut.strategy}): that touched "
+        f"{counted(cut.texts, 'text')} ({share(cut.texts / max(report.train_texts, 1))}) and lost "
+        f"{counted(cut.tokens, 'token')}."
+    )

@@ -1,0 +1,152 @@
+"""Plots as inline SVG in the page's own colours and fonts; the same numbers give the same bytes.
+
+Plots speak of steps, rates and counts only: no text of a user is drawn, so no font can be missing.
+"""
+
+import re
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from bertsmith.metrics import Calibration
+from bertsmith.report.markup import Html, safe
+from bertsmith.report.run import Curves
+from bertsmith.report.wording import wording
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_INK, _MUTED, _LINE, _ACCENT, _WARM = "#111213", "#717273", "#d1d2d3", "#1f5fd1", "#c1571f"
+_VARIABLES = {_INK: "--ink", _MUTED: "--muted", _LINE: "--line", _ACCENT: "--accent", _WARM: "--warm"}
+_MOST_POINTS = 400
+_STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "axes.edgecolor": _LINE,
+    "axes.labelcolor": _MUTED,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.color": _LINE,
+    "grid.linewidth": 0.6,
+    "xtick.color": _LINE,
+    "ytick.color": _LINE,
+    "xtick.labelcolor": _MUTED,
+    "ytick.labelcolor": _MUTED,
+    "text.color": _INK,
+    "font.size": 10,
+    "lines.linewidth": 1.6,
+}
+
+
+def loss_plot(curves: Curves) -> Html:
+    """Training loss by update: every update pale, the running mean on top."""
+    name = "Training loss by update"
+
+    def draw(axes: "Axes") -> None:
+        steps, loss = thinned(curves.steps), thinned(curves.loss)
+        smooth = running_mean(loss, width=max(1, len(loss) // 15))
+        axes.plot(steps, loss, color=_ACCENT, alpha=0.3, linewidth=1)
+        axes.plot(steps, smooth, color=_ACCENT)
+        axes.set(xlabel="update", ylabel="training loss")
+
+    return _svg("loss", name, draw)
+
+
+def dev_plot(curves: Curves) -> Html:
+    """The dev metric where it was measured; the weights that were kept are marked."""
+    metric = wording(curves.metric).name
+
+    def draw(axes: "Axes") -> None:
+        axes.plot(curves.dev_steps, curves.dev, color=_ACCENT, marker="o", markersize=4)
+        if curves.best_step is not None:
+            best = curves.dev[curves.dev_steps == curves.best_step]
+            axes.plot([curves.best_step] * len(best), best, "o", color=_WARM, markersize=8)
+        axes.set(xlabel="update", ylabel=f"{metric} on dev", xlim=_from_zero(curves.dev_steps))
+
+    return _svg("dev", f"{metric} on dev by update", draw)
+
+
+def rate_plot(curves: Curves) -> Html:
+    """The learning rate by update."""
+
+    def draw(axes: "Axes") -> None:
+        axes.plot(thinned(curves.steps), thinned(curves.rate), color=_MUTED)
+        axes.set(xlabel="update", ylabel="learning rate")
+        axes.ticklabel_format(axis="y", style="sci", scilimits=(0, 0), useMathText=False)
+
+    return _svg("rate", "Learning rate by update", draw)
+
+
+def calibration_plot(found: Calibration) -> Html:
+    """Accuracy against stated confidence; a calibrated model lies on the diagonal."""
+
+    def draw(axes: "Axes") -> None:
+        axes.plot([0, 1], [0, 1], color=_MUTED, linewidth=1, linestyle="--")
+        area = 12 + 180 * found.rows / found.rows.max()
+        axes.scatter(found.confidence, found.accuracy, s=area, color=_ACCENT, alpha=0.75, linewidths=0)
+        axes.plot(found.confidence, found.accuracy, color=_ACCENT, linewidth=1)
+        axes.set(xlabel="stated confidence", ylabel="share right", xlim=(0, 1.03), ylim=(0, 1.05))
+
+    return _svg("calibration", "Share of right answers by stated confidence", draw)
+
+
+def length_plot(lengths: Int[np.ndarray, " texts"], limit: int | None) -> Html:
+    """How long the texts are, in tokens; what lies right of the line is shortened."""
+
+    def draw(axes: "Axes") -> None:
+        longest = int(lengths.max())
+        width = max(1, -(-longest // 50))
+        edges = np.arange(0, longest + width + 1, width)
+        axes.hist(lengths, bins=edges.tolist(), color=_ACCENT, alpha=0.75, linewidth=0)
+        if limit is not None:
+            axes.axvline(limit, color=_WARM, linestyle="--")
+            axes.set_xlim(0, 1.08 * max(limit, longest))
+        axes.set(xlabel="tokens in a text", ylabel="texts")
+
+    return _svg("lengths", "Histogram of text lengths in tokens", draw)
+
+
+def thinned(values: Float[np.ndarray, " points"] | Int[np.ndarray, " points"]) -> Float[np.ndarray, " fewer"]:
+    """Mean of neighbours until no more points are left than a screen can show."""
+    size = -(-len(values) // _MOST_POINTS)
+    starts = np.arange(0, len(values), max(size, 1))
+    ends = np.append(starts[1:], len(values))
+    return np.asarray(np.add.reduceat(values.astype(np.float64), starts) / (ends - starts))
+
+
+def running_mean(values: Float[np.ndarray, " points"], *, width: int) -> Float[np.ndarray, " points"]:
+    """Mean over up to `width` points on either side."""
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    places = np.arange(len(values))
+    left, right = np.maximum(places - width, 0), np.minimum(places + width + 1, len(values))
+    return np.asarray((sums[right] - sums[left]) / (right - left))
+
+
+def _from_zero(steps: Int[np.ndarray, " evaluations"]) -> tuple[float, float]:
+    return 0, 1.05 * max(int(steps.max()), 1)
+
+
+def _svg(name: str, description: str, draw: Any) -> Html:
+    """Draw into fresh axes and bring the picture into the page: its colours, no fixed size, its own ids."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    with rc_context({**_STYLE, "svg.hashsalt": name}):
+        picture = Figure(figsize=(4.6, 2.9), layout="constrained")
+        draw(picture.add_subplot())
+        buffer = StringIO()
+        picture.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    drawing = buffer.getvalue()
+    drawing = drawing[drawing.index("<svg") :]
+    drawing = re.sub(r"<metadata>.*?</metadata>\s*", "", drawing, flags=re.DOTALL)
+    drawing = re.sub(r'\bid="', f'id="{name}-', drawing)
+    drawing = re.sub(r'(url\(#|href="#)', rf"\1{name}-", drawing)
+    for colour, variable in _VARIABLES.items():
+        drawing = drawing.replace(colour, f"var({variable})")
+    size = re.search(r'viewBox="([^"]*)"', drawing)
+    assert size is not None, "matplotlib writes a viewBox"
+    opening = f'<svg class="plot" role="img" aria-label="{safe(description)}" viewBox="{size[1]}">'
+    return Html(re.sub(r"<svg[^>]*>", opening, drawing, count=1))

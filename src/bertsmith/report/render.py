@@ -1,0 +1,30 @@
+"""The report of a run: a list of sections, each a small function that may have nothing to say."""
+
+from collections.abc import Callable, Sequence
+
+from bertsmith.report.course import cost, groups, learning, lengths
+from bertsmith.report.overview import lead, notices, story
+from bertsmith.report.page import Section, page
+from bertsmith.report.rerun import rerun
+from bertsmith.report.results import confidence, confusions, errors, per_label
+from bertsmith.report.run import RunReport
+
+SECTIONS: tuple[Callable[[RunReport], Section | None], ...] = (
+    notices,
+    story,
+    learning,
+    per_label,
+    confusions,
+    errors,
+    confidence,
+    lengths,
+    groups,
+    cost,
+    rerun,
+)
+
+
+def run_page(report: RunReport, sections: Sequence[Callable[[RunReport], Section | None]] = SECTIONS) -> str:
+    """Write the report of a run as one HTML page; sections without data are left out."""
+    told = (section(report) for section in sections)
+    return page(report.title, lead(report), [section for section in told if section is not None])

@@ -1,0 +1,69 @@
+"""How numbers are written for people."""
+
+from dataclasses import dataclass
+
+from bertsmith.metrics import Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """The name of a metric, what it means, and whether it reads as a share."""
+
+    name: str
+    meaning: str
+    percent: bool = False
+
+
+_WORDINGS = {
+    "accuracy": Wording("Accuracy", "share of texts answered right", percent=True),
+    "macro_f1": Wording("Macro F1", "precision and recall in one, every label counting the same", percent=True),
+    "auc": Wording("AUC", "chance that a positive text ranks above a negative one"),
+    "spearman": Wording("Spearman", "how well the order of the scores is met"),
+    "pearson": Wording("Pearson", "how well the size of the scores is met"),
+}
+
+
+def wording(metric: str) -> Wording:
+    """How to speak of a metric; an unknown one goes by its own name."""
+    return _WORDINGS.get(metric, Wording(metric, ""))
+
+
+def metric_value(metric: str, value: float) -> str:
+    """`96.5 %` for shares, three decimals otherwise."""
+    return share(value) if wording(metric).percent else f"{value:.3f}"
+
+
+def metric_interval(metric: str, interval: Interval) -> str:
+    """`95.1 to 97.6 %`."""
+    low, high = (metric_value(metric, end) for end in interval)
+    return f"{low.removesuffix(' %')} to {high}"
+
+
+def share(value: float) -> str:
+    """`12.3 %`."""
+    return f"{100 * value:.1f} %"
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 text`, `2,000 texts`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def rate(value: float) -> str:
+    """`2e-05` style, as in papers."""
+    return f"{value:.3g}"
+
+
+def duration(seconds: float) -> str:
+    """`45 s`, `3 min 20 s`, `2 h 5 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def memory(number: int) -> str:
+    """Bytes as MiB or GiB."""
+    return f"{number / 2**30:.1f} GiB" if number >= 2**30 else f"{number / 2**20:.0f} MiB"
