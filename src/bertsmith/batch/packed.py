@@ -66,6 +66,33 @@ def pack(examples: Sequence[Example]) -> PackedBatch:
     )
 
 
+def in_order(batch: PackedBatch, order: Sequence[int]) -> tuple[PackedBatch, Int[Tensor, "tokens"]]:
+    """Lay the same sequences end to end in another order.
+
+    Also returns where each token went: `values.index_select(0, places)` brings values computed on
+    the new batch back into the old order.
+    """
+    lengths = np.asarray(batch.lengths)
+    starts = np.cumsum(lengths) - lengths
+    new_lengths = lengths[list(order)]
+    new_starts = np.cumsum(new_lengths) - new_lengths
+    rows = np.arange(batch.num_tokens) + np.repeat(starts[list(order)] - new_starts, new_lengths)
+    places = np.empty_like(rows)
+    places[rows] = np.arange(len(rows))
+    device = batch.token_ids.device
+    taken = torch.from_numpy(rows).to(device)
+    moved = replace(
+        batch,
+        token_ids=batch.token_ids[taken],
+        segment_ids=batch.segment_ids[taken],
+        position_ids=batch.position_ids[taken],
+        cu_seqlens=torch.tensor([*new_starts, batch.num_tokens], dtype=torch.int32, device=device),
+        lengths=tuple(new_lengths.tolist()),
+        order=None if batch.order is None else batch.order[taken],
+    )
+    return moved, torch.from_numpy(places).to(device)
+
+
 def per_sequence(values: Shaped[Tensor, "tokens *rest"], batch: PackedBatch) -> list[Shaped[Tensor, "_ *rest"]]:
     """Cut per-token values back into one tensor a sequence, in the order they were packed."""
     return list(values.split(list(batch.lengths)))

@@ -64,6 +64,21 @@ class EncoderConfig(Config):
         return self
 
     @property
+    def attention_of(self) -> tuple[int, ...]:
+        """Which attention weights each layer uses."""
+        return self._grouped if self.share in ("all", "attention") else tuple(range(self.num_layers))
+
+    @property
+    def feed_forward_of(self) -> tuple[int, ...]:
+        """Which feed-forward weights each layer uses."""
+        return self._grouped if self.share in ("all", "feed_forward") else tuple(range(self.num_layers))
+
+    @property
+    def _grouped(self) -> tuple[int, ...]:
+        groups = self.distinct_layers or self.num_layers
+        return tuple(layer * groups // self.num_layers for layer in range(self.num_layers))
+
+    @property
     def head_size(self) -> int:
         """Width of one attention head."""
         return self.hidden_size // self.num_heads

@@ -4,7 +4,8 @@ A mask is one function of two places; the dense, packed and compiled forms are p
 No mask ever joins two sequences: that is settled by the packing, not by the predicate.
 """
 
-from typing import Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Literal
 
 from jaxtyping import Bool, Int
 from torch import Tensor
@@ -12,12 +13,13 @@ from torch import Tensor
 from bertsmith.config import Config
 
 
-class Place(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Place:
     """Where a token stands: its index in the sequence, its segment, and its order under Permutation."""
 
-    index: Int[Tensor, "*shape"]
-    segment: Int[Tensor, "*shape"]
-    order: Int[Tensor, "*shape"] | None = None
+    index: Int[Tensor, "*#shape"]
+    segment: Int[Tensor, "*#shape"]
+    order: Int[Tensor, "*#shape"] | None = None
 
 
 class Bidirectional(Config):

@@ -1,0 +1,138 @@
+"""Sequences of similar length, side by side: the plan of attention, made once per batch and mask.
+
+A bucket is a run of neighbouring sequences of a batch sorted by length. Its shorter sequences are
+rounded up to its longest; the rounding is masked, never attended to, and counted. Buckets are small
+enough that neither masks nor scores ever grow with the square of the tokens of a whole batch.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Int, Shaped
+from torch import Tensor
+
+from bertsmith.batch import PackedBatch
+from bertsmith.encoder.masks import AttentionMask, Bidirectional, Place
+
+Kernel = Literal["explicit", "fused"]
+"""How a bucket is computed: products written out, or torch's fused scaled-dot-product attention."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grain:
+    """How coarse buckets are: lengths apart by less than `rounding` tokens share one, up to `area`
+    scores a head."""
+
+    rounding: int
+    area: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """The sequences whose tokens are rows `start : stop` of the packed batch.
+
+    `rows` says which of these rows (counted from `start`) stands at each place of the rectangle, the
+    `rounded` places repeating the last token of their sequence; `places` is its inverse. All three
+    are None when all lengths are equal: then the rectangle is a view. `mask` is added to the scores
+    (explicit) or tells which are allowed (fused).
+    """
+
+    start: int
+    stop: int
+    sequences: int
+    longest: int
+    rows: Int[Tensor, "area"] | None
+    places: Int[Tensor, "tokens"] | None
+    rounded: Int[Tensor, "rounding"] | None
+    mask: Shaped[Tensor, "_ 1 _ longest"] | None
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionPlan:
+    """What every layer does with one batch under one mask."""
+
+    kernel: Kernel
+    buckets: tuple[Bucket, ...]
+    tokens: int
+    padded_tokens: int
+    """Places added by rounding; the only padding there is."""
+
+
+def plan_attention(batch: PackedBatch, mask: AttentionMask, *, kernel: Kernel, grain: Grain) -> AttentionPlan:
+    """Group the sequences of a batch sorted by length, and evaluate the mask once for each bucket.
+
+    Raises:
+        ValueError: the sequences are not sorted by length.
+    """
+    lengths = np.asarray(batch.lengths)
+    if (np.diff(lengths) < 0).any():
+        raise ValueError("attention is planned for sequences in ascending order of length; use in_order first")
+    buckets = []
+    start = 0
+    for sizes in _runs(lengths, grain):
+        buckets.append(_bucket(batch, mask, sizes, start, kernel))
+        start = buckets[-1].stop
+    places = sum(bucket.sequences * bucket.longest for bucket in buckets)
+    return AttentionPlan(kernel, tuple(buckets), batch.num_tokens, places - batch.num_tokens)
+
+
+def _runs(lengths: np.ndarray, grain: Grain) -> Iterator[np.ndarray]:
+    """Split ascending lengths where the rounded length changes or a bucket would grow too large."""
+    begin = 0
+    for end in range(1, len(lengths) + 1):
+        if end < len(lengths):
+            same = (lengths[end] - 1) // grain.rounding == (lengths[begin] - 1) // grain.rounding
+            if same and (end + 1 - begin) * lengths[end] ** 2 <= grain.area:
+                continue
+        yield lengths[begin:end]
+        begin = end
+
+
+def _bucket(batch: PackedBatch, mask: AttentionMask, sizes: np.ndarray, start: int, kernel: Kernel) -> Bucket:
+    longest, stop = int(sizes[-1]), start + int(sizes.sum())
+    rows = places = rounded = None
+    if sizes[0] < longest:
+        device = batch.token_ids.device
+        real = np.arange(longest) < sizes[:, None]
+        columns = np.minimum(np.arange(longest), sizes[:, None] - 1)
+        rows = torch.from_numpy((columns + (np.cumsum(sizes) - sizes)[:, None]).reshape(-1)).to(device)
+        places = torch.from_numpy(np.flatnonzero(real)).to(device)
+        rounded = torch.from_numpy(np.flatnonzero(~real)).to(device)
+    allowed = _allowed(batch, mask, sizes, slice(start, stop), rows)
+    return Bucket(start, stop, len(sizes), longest, rows, places, rounded, _formed(allowed, kernel))
+
+
+def _allowed(
+    batch: PackedBatch, mask: AttentionMask, sizes: np.ndarray, span: slice, rows: Tensor | None
+) -> Bool[Tensor, "_ 1 _ longest"] | None:
+    """Who may attend to whom; None: everybody. A rounded query may see anything, for nobody reads it."""
+    longest, device = int(sizes[-1]), batch.token_ids.device
+    real = None
+    if rows is not None:
+        real = torch.from_numpy(np.arange(longest) < sizes[:, None]).to(device)
+    if isinstance(mask, Bidirectional):
+        return None if real is None else real[:, None, None, :]
+
+    def shaped(values: Tensor) -> Tensor:
+        values = values[span] if rows is None else values[span][rows]
+        return values.view(len(sizes), longest)
+
+    index = torch.arange(longest, device=device)[None]
+    segment = shaped(batch.segment_ids)
+    order = None if batch.order is None else shaped(batch.order)
+    allowed = mask(
+        Place(index[:, :, None], segment[:, :, None], None if order is None else order[:, :, None]),
+        Place(index[:, None, :], segment[:, None, :], None if order is None else order[:, None, :]),
+    )
+    if real is not None:
+        allowed = (allowed & real[:, None, :]) | ~real[:, :, None]
+    return allowed[:, None]
+
+
+def _formed(allowed: Tensor | None, kernel: Kernel) -> Tensor | None:
+    if allowed is None or kernel == "fused":
+        return allowed
+    return torch.zeros(allowed.shape, device=allowed.device).masked_fill_(~allowed, -torch.inf)

@@ -1,0 +1,169 @@
+"""The one encoder: packed tokens in, hidden states out. It has no memory of where its weights came from."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from bertsmith.batch import PackedBatch, in_order
+from bertsmith.encoder.attention import plan as planned
+from bertsmith.encoder.config import EncoderConfig, Rotary
+from bertsmith.encoder.embeddings import Embeddings
+from bertsmith.encoder.layer import Attention, FeedForward
+from bertsmith.encoder.masks import AttentionMask, Bidirectional
+from bertsmith.encoder.positions import rotation
+
+E = TypeVar("E", bound="Encoder")
+
+
+class HiddenStates(Mapping[int, Tensor]):
+    """The hidden states asked for, by layer: 0 is what the first layer reads, `num_layers` the last.
+
+    Negative numbers count from the end, as in a list. `padded_tokens` is what attention added by
+    rounding lengths, in each layer.
+    """
+
+    def __init__(self, states: Mapping[int, Tensor], *, num_layers: int, padded_tokens: int) -> None:
+        self._states = dict(states)
+        self.num_layers = num_layers
+        self.padded_tokens = padded_tokens
+
+    def __getitem__(self, layer: int) -> Float[Tensor, "tokens hidden"]:
+        number = layer_number(layer, self.num_layers)
+        if number not in self._states:
+            raise KeyError(f"layer {layer} was not kept; ask for it with keep_layers, kept: {sorted(self._states)}")
+        return self._states[number]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._states)
+
+    def __len__(self) -> int:
+        return len(self._states)
+
+    @property
+    def last(self) -> Float[Tensor, "tokens hidden"]:
+        """Output of the last layer."""
+        return self[-1]
+
+
+class Encoder(nn.Module):
+    """A post-LN transformer encoder (Devlin et al. 2019, arXiv 1810.04805) on packed tokens.
+
+    Weights come as two lists, `attention` and `feed_forward`; layers that share weights (ALBERT)
+    share an entry of one or both.
+    """
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embeddings = Embeddings(config)
+        self.attention = nn.ModuleList(Attention(config) for _ in range(max(config.attention_of) + 1))
+        self.feed_forward = nn.ModuleList(FeedForward(config) for _ in range(max(config.feed_forward_of) + 1))
+        initialise(self)
+
+    def forward(
+        self, batch: PackedBatch, mask: AttentionMask | None = None, *, keep_layers: Sequence[int] = (-1,)
+    ) -> HiddenStates:
+        """Encode a batch; only the layers asked for are kept, and none above the highest is computed.
+
+        Raises:
+            UserError: a text is too long for this encoder, or an id lies outside its table.
+        """
+        config = self.config
+        wanted = {layer_number(layer, config.num_layers) for layer in keep_layers}
+        batch, places = _by_length(batch)
+        states = self.embeddings(batch)
+        dropout = config.attention_dropout if self.training else 0.0
+        plan = planned(batch, mask or Bidirectional(), dropout=dropout)
+        turn = None
+        if isinstance(config.position, Rotary):
+            turn = rotation(config.position, batch.position_ids, config.head_size, states.dtype)
+        kept = {0: states} if 0 in wanted else {}
+        for layer in range(max(wanted, default=0)):
+            states = self.attention[config.attention_of[layer]](states, plan, turn)
+            states = self.feed_forward[config.feed_forward_of[layer]](states)
+            if layer + 1 in wanted:
+                kept[layer + 1] = states
+        if places is not None:
+            kept = {layer: states.index_select(0, places) for layer, states in kept.items()}
+        return HiddenStates(kept, num_layers=config.num_layers, padded_tokens=plan.padded_tokens)
+
+    def depth_of(self, parameter: str) -> int:
+        """How high a parameter sits: 0 for the embeddings, `i + 1` for layer `i`.
+
+        Shared weights sit as high as the highest layer that uses them. Layer-wise decay, freezing
+        and re-initialisation all read this one statement.
+        """
+        part, _, rest = parameter.partition(".")
+        if part == "embeddings":
+            return 0
+        users = {"attention": self.config.attention_of, "feed_forward": self.config.feed_forward_of}
+        if part not in users:
+            raise ValueError(f"{parameter!r} is no parameter of an encoder")
+        number = int(rest.partition(".")[0])
+        return max(layer for layer, used in enumerate(users[part]) if used == number) + 1
+
+    @classmethod
+    def from_pretrained(cls: type[E], source: str | Path) -> "Encoder":
+        """Load the encoder of a checkpoint: a bundled name, a local folder or a hub id.
+
+        Raises:
+            UserError: there is no such checkpoint, or it cannot be read.
+        """
+        from bertsmith.encoder.checkpoint import load_checkpoint
+        from bertsmith.encoder.hub import resolve
+
+        return load_checkpoint(resolve(str(source))).encoder
+
+    def save_pretrained(self, folder: str | Path, *, family: str | None = None) -> None:
+        """Write config.json and model.safetensors in the Hugging Face layout of a family.
+
+        Without a family, the plainest that can spell this encoder is taken.
+
+        Raises:
+            UserError: the family cannot spell this encoder, or the folder cannot be written.
+        """
+        from bertsmith.encoder.checkpoint import save_checkpoint
+
+        save_checkpoint(Path(folder), self, family=family)
+
+
+def new_encoder(config: EncoderConfig, *, seed: int) -> Encoder:
+    """Make an encoder with random weights, the same for the same seed."""
+    encoder = _without_weights(config).to_empty(device="cpu")
+    initialise(encoder, torch.Generator().manual_seed(seed))
+    return encoder
+
+
+def _without_weights(config: EncoderConfig) -> Encoder:
+    with torch.device("meta"):
+        return Encoder(config)
+
+
+def initialise(encoder: Encoder, generator: torch.Generator | None = None) -> None:
+    """Draw matrices and tables from a normal of `initializer_range`, as BERT does; biases start at zero."""
+    for module in encoder.modules():
+        if isinstance(module, nn.Linear | nn.Embedding):
+            nn.init.normal_(module.weight, std=encoder.config.initializer_range, generator=generator)
+        if isinstance(module, nn.LayerNorm):
+            nn.init.ones_(module.weight)
+        if isinstance(module, nn.Linear | nn.LayerNorm):
+            nn.init.zeros_(module.bias)
+
+
+def layer_number(layer: int, num_layers: int) -> int:
+    """Turn a layer counted from either end into one from 0 (embeddings) to `num_layers`."""
+    if not -num_layers - 1 <= layer <= num_layers:
+        raise ValueError(f"layer {layer} asked for, but there are layers 0 (embeddings) to {num_layers}")
+    return layer % (num_layers + 1)
+
+
+def _by_length(batch: PackedBatch) -> tuple[PackedBatch, Tensor | None]:
+    """Sort by length, so that buckets are slices; None: it was sorted already."""
+    lengths = batch.lengths
+    if all(left <= right for left, right in zip(lengths, lengths[1:], strict=False)):
+        return batch, None
+    return in_order(batch, sorted(range(len(lengths)), key=lengths.__getitem__))
