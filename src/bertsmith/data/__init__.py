@@ -1,1 +1,20 @@
-"""TODO"""
+"""Data files to records: reading, checking, splitting, batching."""
+
+from bertsmith.data.batching import BatchPlan, plan_batches, plan_inference, split_micro_batches
+from bertsmith.data.reading import read_records
+from bertsmith.data.record import Columns, Label, LabelKind, PairKind, Record
+from bertsmith.data.writing import write_rows
+
+__all__ = [
+    "BatchPlan",
+    "Columns",
+    "Label",
+    "LabelKind",
+    "PairKind",
+    "Record",
+    "plan_batches",
+    "plan_inference",
+    "read_records",
+    "split_micro_batches",
+    "write_rows",
+]

@@ -1,0 +1,75 @@
+"""A record: one row of a data file, its text and label understood."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal, NoReturn
+
+from bertsmith.config import Config
+from bertsmith.errors import UserError
+
+Label = str | float | tuple[str, ...] | None
+"""One label, a number, several labels, or none."""
+
+LabelKind = Literal["single", "several", "number", "none"]
+"""How the label column is read; `none` leaves it alone."""
+
+PairKind = Literal["required", "optional", "ignored"]
+"""Whether the second text of a pair must be there."""
+
+OnError = Callable[[UserError], None]
+"""Told of a problem in one row; returning drops that row and reads on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One text (or pair) with its label; `where` is its place, as `train.csv:17`.
+
+    `row` holds every field as it was read, under its own name and in its own order, so that
+    predictions can be written beside what the user gave.
+    """
+
+    text: str
+    text_pair: str | None = None
+    label: Label = None
+    row: dict[str, Any] = field(default_factory=dict)
+    where: str = ""
+
+
+class Columns(Config):
+    """Which columns of a file hold the text, the second text and the label."""
+
+    text: str = "text"
+    text_pair: str = "text_pair"
+    label: str = "label"
+
+    @classmethod
+    def parse(cls, spec: str) -> "Columns":
+        """Read `text=sentence1,label=score`.
+
+        Raises:
+            UserError: a part is not `field=column`, or names a field twice or one that does not exist.
+        """
+        chosen: dict[str, str] = {}
+        for part in filter(None, (part.strip() for part in spec.split(","))):
+            name, equals, column = (piece.strip() for piece in part.partition("="))
+            if not equals or not column or name not in cls.model_fields or name in chosen:
+                raise UserError(
+                    f"--columns {spec!r}: {part!r} does not fit; write text=COLUMN,text_pair=COLUMN,label=COLUMN, "
+                    "each at most once",
+                    code="bad_columns",
+                )
+            chosen[name] = column
+        return cls(**chosen)
+
+
+USUAL_COLUMNS = Columns()
+
+
+def refusal(where: str, what: str, code: str) -> UserError:
+    """A refusal that opens with its place: `train.csv:17: ...`."""
+    return UserError(f"{where}: {what}", code=code, where=where)
+
+
+def raise_error(error: UserError) -> NoReturn:
+    """Stop at the first problem."""
+    raise error
