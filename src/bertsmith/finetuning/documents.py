@@ -1,0 +1,56 @@
+"""Which tokens of a text reach the encoder, and how many do not.
+
+Nothing is cut silently: every shortening is counted and the count travels to the log and the report.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Int
+from pydantic import PositiveInt
+
+from bertsmith.config import Config
+
+HEAD_SHARE = 128 / 510
+"""Head + tail keeps the first 128 and the last 382 of 510 tokens (Sun et al. 2019, arXiv 1905.05583 §5.3.1)."""
+
+Ids = Int[np.ndarray, "_"]
+
+
+class Truncate(Config):
+    """Keep one stretch, or two, of a long text (Sun et al. 2019 §5.3.1).
+
+    `head` keeps the beginning, `tail` the end, `head_tail` the first quarter and the last three
+    quarters: 128 + 382 of 510 tokens, the same proportion elsewhere. `max_length` counts special
+    tokens; None means 512, or as many as the encoder has positions for.
+    """
+
+    kind: Literal["truncate"] = "truncate"
+    keep: Literal["head", "tail", "head_tail"] = "head"
+    max_length: PositiveInt | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Truncated:
+    """How many texts were shortened, and how many tokens that cost."""
+
+    texts: int = 0
+    tokens: int = 0
+
+    def __add__(self, other: "Truncated") -> "Truncated":
+        return Truncated(self.texts + other.texts, self.tokens + other.tokens)
+
+
+def shorten(token_ids: Ids, limit: int, keep: Literal["head", "tail", "head_tail"]) -> Ids:
+    """Keep at most `limit` tokens of one text, in their order."""
+    if len(token_ids) <= limit:
+        return token_ids
+    head = {"head": limit, "tail": 0, "head_tail": round(limit * HEAD_SHARE)}[keep]
+    return np.concatenate([token_ids[:head], token_ids[len(token_ids) - (limit - head) :]])
+
+
+def shorten_pair(first: Ids, second: Ids, limit: int, keep: Literal["head", "tail", "head_tail"]) -> tuple[Ids, Ids]:
+    """Keep at most `limit` tokens of a pair: the longer text gives way first (BERT's longest-first rule)."""
+    first_limit = min(len(first), max(limit // 2, limit - len(second)))
+    return shorten(first, first_limit, keep), shorten(second, limit - first_limit, keep)

@@ -1,0 +1,75 @@
+"""Texts to examples: tokenized, shortened where they must be, and everything lost counted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int
+
+from bertsmith.batch import Example
+from bertsmith.errors import UserError
+from bertsmith.finetuning.documents import Truncate, Truncated, shorten, shorten_pair
+from bertsmith.text import Tokenizer
+
+USUAL_LENGTH = 512
+"""The longest input of the BERT family; encoders with more positions get it when asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Examples in the order of the texts; `full_lengths` counts tokens before shortening, specials included."""
+
+    examples: list[Example]
+    full_lengths: Int[np.ndarray, "texts"]
+    truncated: Truncated
+
+    @property
+    def lengths(self) -> Int[np.ndarray, "texts"]:
+        """Tokens the encoder will read of each text."""
+        return np.array([len(example) for example in self.examples], dtype=np.int64)
+
+
+def length_limit(document: Truncate, max_positions: int) -> int:
+    """How many tokens of a text the encoder reads, special tokens included.
+
+    Raises:
+        UserError: more is asked for than the encoder has positions.
+    """
+    limit = document.max_length or min(USUAL_LENGTH, max_positions)
+    if limit > max_positions:
+        raise UserError(
+            f"document.max_length is {limit}, but this encoder has {max_positions} positions; "
+            f"set it to {max_positions} or less",
+            code="too_long",
+        )
+    return limit
+
+
+def prepare(
+    texts: Sequence[str], pairs: Sequence[str] | None, tokenizer: Tokenizer, document: Truncate, *, max_length: int
+) -> Prepared:
+    """Tokenize texts, or pairs of texts, keep at most `max_length` tokens of each, and add special tokens.
+
+    Raises:
+        UserError: special tokens alone would fill `max_length`.
+    """
+    overhead = tokenizer.overhead(pair=pairs is not None)
+    room = max_length - overhead
+    if room < 1 + (pairs is not None):
+        raise UserError(
+            f"document.max_length {max_length} leaves no room for text beside {overhead} special tokens; raise it",
+            code="too_short",
+        )
+    firsts = [tokenized.token_ids for tokenized in tokenizer.tokenize(texts)]
+    if pairs is None:
+        cuts = [(shorten(first, room, document.keep), None) for first in firsts]
+        sizes = np.array([len(first) for first in firsts], dtype=np.int64)
+    else:
+        seconds = [tokenized.token_ids for tokenized in tokenizer.tokenize(pairs)]
+        cuts = [shorten_pair(a, b, room, document.keep) for a, b in zip(firsts, seconds, strict=True)]
+        sizes = np.array([len(a) + len(b) for a, b in zip(firsts, seconds, strict=True)], dtype=np.int64)
+    return Prepared(
+        examples=[tokenizer.assemble(first, second) for first, second in cuts],
+        full_lengths=sizes + overhead,
+        truncated=Truncated(texts=int((sizes > room).sum()), tokens=int(np.maximum(sizes - room, 0).sum())),
+    )
