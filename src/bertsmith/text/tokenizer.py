@@ -1,0 +1,151 @@
+"""Characters -> token ids with their places in the text, and back."""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from tokenizers.normalizers import BertNormalizer
+
+from bertsmith.batch.example import Example
+from bertsmith.text.backend import CHARACTERS_AT_ONCE, Backend, joined, pieces
+from bertsmith.text.characters import HAN, without_surrogates
+from bertsmith.text.definition import Definition, Level, token_table
+from bertsmith.text.reading import read_folder
+from bertsmith.text.saving import save_folder
+from bertsmith.text.template import Template, read_template
+from bertsmith.text.tokenized import SpecialTokens, Tokenized
+from bertsmith.text.wordlevel import WordLookup
+
+_SPACE_BESIDE_CHINESE = re.compile(rf"(?<=[{HAN}，。！？；：、]) | (?=[{HAN}，。！？；：、])")
+
+
+class Tokenizer:
+    """One family's way from texts to token ids, the special tokens, and the way back.
+
+    A special token written in a text ("[SEP]") is text like any other: only `assemble` ever places
+    special tokens, so nobody can inject one. Lone surrogates count as U+FFFD. Texts of any length
+    are tokenized; truncation is the business of others.
+    """
+
+    def __init__(self, definition: Definition) -> None:
+        self.definition = definition
+        backend = Backend(definition)
+        self._decoder = backend.tokenizer.decoder
+        self._encode: Backend | WordLookup = backend
+        if definition.level == "word":
+            self._encode = WordLookup(backend, token_table(definition.backend), _unspaced(definition))
+
+    @classmethod
+    def from_folder(cls, folder: Path, *, level: Level | None = None) -> "Tokenizer":
+        """Read the tokenizer of a folder in the Hugging Face layout.
+
+        `level` says whether Chinese is cut into characters or, as WoBERT and RoFormer want it,
+        into words; None asks the files. What had to be assumed stands in `assumptions`.
+
+        Raises:
+            UserError: there is no tokenizer, a file is damaged, or a special token is missing.
+        """
+        return cls(read_folder(Path(folder), level))
+
+    @property
+    def vocab_size(self) -> int:
+        """The largest id plus one; empty and repeated lines of a vocab.txt count."""
+        return len(self.definition.names)
+
+    @property
+    def special(self) -> SpecialTokens:
+        """The ids of the special tokens by role."""
+        return self.definition.special
+
+    @property
+    def special_ids(self) -> frozenset[int]:
+        """Every id that stands for no text."""
+        return self.definition.special_ids
+
+    @property
+    def template(self) -> Template:
+        """Where the special tokens go."""
+        return read_template(self.definition.backend, self.special)
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """What the files left unsaid, and what was assumed."""
+        return self.definition.assumptions
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal for tokenizers that do the same."""
+        return self.definition.fingerprint
+
+    def tokenize(self, texts: Sequence[str]) -> list[Tokenized]:
+        """Tokenize texts, without special tokens and without truncation."""
+        return [made for batch in _batches(texts) for made in self._tokenize(batch)]
+
+    def assemble(self, first: np.ndarray, second: np.ndarray | None = None) -> Example:
+        """Put the special tokens around the token ids of one text or of a pair."""
+        return self.template.assemble(first, second)
+
+    def overhead(self, *, pair: bool) -> int:
+        """How many special tokens `assemble` adds."""
+        return self.template.overhead(pair=pair)
+
+    def tokens(self, token_ids: Sequence[int] | np.ndarray) -> list[str]:
+        """The name of every id.
+
+        Raises:
+            IndexError: an id is not of this vocabulary.
+        """
+        return [self.definition.names[int(number)] for number in token_ids]
+
+    def decode(self, token_ids: Sequence[int] | np.ndarray) -> str:
+        """Text for people to read: no [CLS], [SEP] and [PAD], no spaces between Chinese characters."""
+        left_out = {self.special.pad, self.special.cls, self.special.sep}
+        text = self._decoder.decode(self.tokens([number for number in token_ids if int(number) not in left_out]))
+        return _SPACE_BESIDE_CHINESE.sub("", text)
+
+    def save(self, folder: Path) -> None:
+        """Write the folder so that transformers, and `from_folder`, make the same tokens of it.
+
+        Raises:
+            UserError: the folder cannot be written.
+        """
+        save_folder(self.definition, Path(folder))
+
+    def _tokenize(self, texts: Sequence[str]) -> Iterator[Tokenized]:
+        cut = [list(pieces(without_surrogates(text), self._encode.cut)) for text in texts]
+        made = iter(self._encode([piece for parts in cut for _, piece in parts]))
+        for parts in cut:
+            yield joined([(start, next(made)) for start, _ in parts])
+
+
+def unknown_share(texts: Sequence[Tokenized], tokenizer: Tokenizer) -> float:
+    """The share of tokens the vocabulary does not know, over all texts; 0 where there are no tokens."""
+    total = sum(len(text) for text in texts)
+    unknown = sum(int((text.token_ids == tokenizer.special.unk).sum()) for text in texts)
+    return unknown / total if total else 0.0
+
+
+def _batches(texts: Sequence[str]) -> Iterator[list[str]]:
+    """Texts in groups of limited size, so that the library's own objects stay few."""
+    batch: list[str] = []
+    size = 0
+    for text in texts:
+        batch.append(text)
+        size += len(text) + 1
+        if size > CHARACTERS_AT_ONCE:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _unspaced(definition: Definition) -> BertNormalizer:
+    """The tokenizer's normaliser without the spaces around Chinese characters: words are still to be found."""
+    normalizer = definition.backend["normalizer"]
+    return BertNormalizer(
+        clean_text=normalizer["clean_text"],
+        handle_chinese_chars=False,
+        strip_accents=normalizer["strip_accents"],
+        lowercase=normalizer["lowercase"],
+    )
