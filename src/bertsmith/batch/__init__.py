@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from bertsmith.batch.example import Example
 
 if TYPE_CHECKING:
-    from bertsmith.batch.packed import PackedBatch, pack, per_sequence
+    from bertsmith.batch.packed import PackedBatch, in_order, pack, per_sequence
 
-__all__ = ["Example", "PackedBatch", "pack", "per_sequence"]
+__all__ = ["Example", "PackedBatch", "in_order", "pack", "per_sequence"]
 
 
 def __getattr__(name: str) -> Any:
