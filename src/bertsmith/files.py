@@ -2,13 +2,18 @@
 
 import errno
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bertsmith.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _REASONS = {
     errno.ENOSPC: ("disk_full", "the disk is full; free some space or choose another place"),
@@ -68,6 +73,27 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Write a binary file atomically."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
+
+
+def write_tensors(path: Path, tensors: "Mapping[str, Tensor]", *, metadata: Mapping[str, str] | None = None) -> None:
+    """Write tensors as safetensors, atomically.
+
+    Raises:
+        UserError: the disk is full or the place cannot be written.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    with atomic_path(path) as temporary:
+        try:
+            save_file(
+                {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
+                temporary,
+                metadata={"format": "pt", **(metadata or {})},
+            )
+        except SafetensorError as error:
+            number = re.search(r"os error (\d+)", str(error))
+            raise OSError(int(number.group(1)) if number else 0, str(error)) from error
 
 
 @contextmanager

@@ -1,1 +1,58 @@
-"""TODO"""
+"""The one training loop and its parts: optimizer, steps, snapshots, processes, devices, onlookers."""
+
+from bertsmith.training.config import Budget, Selection, TrainingConfig
+from bertsmith.training.devices import DeviceName, resolve_device
+from bertsmith.training.events import Ended, Evaluated, Event, Listener, Noticed, Started, TrainingResult, Updated
+from bertsmith.training.log import LogFile
+from bertsmith.training.loop import Surroundings, train
+from bertsmith.training.optimizer import OptimizerConfig, ParameterGroup, group_table, parameter_groups
+from bertsmith.training.precision import Precision, autocast, compute_dtype
+from bertsmith.training.progress import ProgressBar, ProgressLines, progress_listener
+from bertsmith.training.protocols import Build, Evaluate, MicroBatch, Trainable, Updates
+from bertsmith.training.ranks import Ranks, joined_ranks, local_rank
+from bertsmith.training.schedule import Constant, Linear, Schedule
+from bertsmith.training.snapshots import Snapshots
+from bertsmith.training.step import Step, plain
+
+__all__ = [
+    "Budget",
+    "Build",
+    "Constant",
+    "DeviceName",
+    "Ended",
+    "Evaluate",
+    "Evaluated",
+    "Event",
+    "Linear",
+    "Listener",
+    "LogFile",
+    "MicroBatch",
+    "Noticed",
+    "OptimizerConfig",
+    "ParameterGroup",
+    "Precision",
+    "ProgressBar",
+    "ProgressLines",
+    "Ranks",
+    "Schedule",
+    "Selection",
+    "Snapshots",
+    "Started",
+    "Step",
+    "Surroundings",
+    "Trainable",
+    "TrainingConfig",
+    "TrainingResult",
+    "Updated",
+    "Updates",
+    "autocast",
+    "compute_dtype",
+    "group_table",
+    "joined_ranks",
+    "local_rank",
+    "parameter_groups",
+    "plain",
+    "progress_listener",
+    "resolve_device",
+    "train",
+]
