@@ -47,7 +47,7 @@ def loss_plot(curves: Curves) -> Html:
 
     def draw(axes: "Axes") -> None:
         steps, loss = thinned(curves.steps), thinned(curves.loss)
-        smooth = running_mean(loss, width=max(1, len(loss) // 15))
+        smooth = running_mean(loss, width=max(1, len(loss) // 30))
         axes.plot(steps, loss, color=_ACCENT, alpha=0.3, linewidth=1)
         axes.plot(steps, smooth, color=_ACCENT)
         axes.set(xlabel="update", ylabel="training loss")
@@ -126,7 +126,7 @@ def running_mean(values: Float[np.ndarray, " points"], *, width: int) -> Float[n
 
 
 def _from_zero(steps: Int[np.ndarray, " evaluations"]) -> tuple[float, float]:
-    return 0, 1.05 * max(int(steps.max()), 1)
+    return 0.0, 1.05 * max(int(steps.max()), 1)
 
 
 def _svg(name: str, description: str, draw: Any) -> Html:
@@ -135,7 +135,7 @@ def _svg(name: str, description: str, draw: Any) -> Html:
     from matplotlib.figure import Figure
 
     with rc_context({**_STYLE, "svg.hashsalt": name}):
-        picture = Figure(figsize=(4.6, 2.9), layout="constrained")
+        picture = Figure(figsize=(4.2, 2.7), layout="constrained")
         draw(picture.add_subplot())
         buffer = StringIO()
         picture.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})

@@ -87,7 +87,7 @@ def _commonest_mistakes(matrix: Int[np.ndarray, "labels labels"], labels: Sequen
         for true, answer in places
         if (n := int(mistakes[true, answer]))
     ]
-    header = ("Truth", "Answered as", "Texts", "of the label")
+    header = ("Truth", "Answered as", "Texts", "Share of label")
     return table(header, lines, caption="Commonest mistakes", numbers=(2, 3))
 
 
@@ -98,7 +98,7 @@ def _matrix(matrix: Int[np.ndarray, "labels labels"], labels: Sequence[str]) -> 
         total = max(int(counts.sum()), 1)
         cells = (_cell(int(n), n / total, right=answer == place) for answer, n in enumerate(counts))
         lines.append(tag("tr", tag("th", quoted(label, limit=24), scope="row", title=label), *cells))
-    caption = tag("caption", "Truth down, answers across; the colour is the share of the row.")
+    caption = tag("caption", "Truth down, answers across; the stronger the colour, the larger the share of the row.")
     corner = tag("tr", tag("td", "truth ↓ answer →", class_="corner"), *heads)
     content = tag("table", caption, tag("thead", corner), tag("tbody", *lines), class_=_density(len(labels)))
     return scrolling(content, "Confusion matrix")
@@ -111,8 +111,9 @@ def _density(labels: int) -> str:
 def _cell(number: int, portion: float, *, right: bool) -> Html:
     if not number:
         return tag("td", class_="hit" if right else None)
-    kind = ("hit" if right else "miss") + (" strong" if portion > 0.5 else "")
-    return tag("td", f"{number:,}", class_=kind, style=f"--s:{portion:.2f}")
+    strength = portion**0.5
+    kind = ("hit" if right else "miss") + (" strong" if strength > 0.85 else "")
+    return tag("td", f"{number:,}", class_=kind, style=f"--s:{strength:.2f}")
 
 
 def _bar(value: float) -> Html:
@@ -128,6 +129,7 @@ def _error(rows: Answers, row: int) -> tuple[Html | str, ...]:
     text = quoted(rows.texts[row])
     if rows.pairs:
         text = join(text, tag("hr"), quoted(rows.pairs[row]))
+    text = tag("div", text, class_="text")
     truth, answer = (quoted(rows.labels[place], limit=80) for place in (rows.truth[row], rows.answers[row]))
     where = (tag("code", rows.where[row]),) if rows.where else ()
     return text, truth, answer, f"{_confidence(rows)[row]:.3f}", *where
