@@ -1,24 +1,16 @@
 """Texts -> tokens by the tokenizers library, with everything switched off that would change a text's length."""
 
 import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tokenizers
 
 from bertsmith.errors import UserError
-from bertsmith.text.characters import HAN
 from bertsmith.text.definition import Definition, model_kind, token_table
+from bertsmith.text.pieces import harmless_cuts
 from bertsmith.text.tokenized import Tokenized
-
-LONGEST_PIECE = 50_000
-"""Characters after which a long text is cut at the next harmless place; memory stays flat."""
-CHARACTERS_AT_ONCE = 1_000_000
-
-_BEFORE_A_SPACE = re.compile(r"(?<=\S)(?=\s\S)")
-_BESIDE_A_CHARACTER = re.compile(rf"(?<=\S)(?=\s\S)|(?<=[。！？；，、])(?=[{HAN}])")
 
 
 class Backend:
@@ -29,7 +21,8 @@ class Backend:
     with a space in front, which no text reaches, since every scheme cuts at spaces first.
     """
 
-    def __init__(self, definition: Definition, *, where: str = "tokenizer.json") -> None:
+    def __init__(self, definition: Definition, *, where: str) -> None:
+        self.cut = harmless_cuts(definition)
         self._wordpiece = definition.kind == "WordPiece"
         try:
             self.tokenizer = tokenizers.Tokenizer.from_str(json.dumps(_closed(definition)))
@@ -42,38 +35,11 @@ class Backend:
         encodings = self.tokenizer.encode_batch(list(texts), add_special_tokens=False)
         return [self._tokenized(text, encoding) for text, encoding in zip(texts, encodings, strict=True)]
 
-    @property
-    def cut(self) -> re.Pattern[str]:
-        """Where a long text may be cut without changing a token."""
-        return _BESIDE_A_CHARACTER if self._wordpiece else _BEFORE_A_SPACE
-
     def _tokenized(self, text: str, encoding: Any) -> Tokenized:
         offsets = np.array(encoding.offsets, dtype=np.int32).reshape(-1, 2)
         if not self._wordpiece:
             _trim(text, offsets)
         return Tokenized(np.array(encoding.ids, dtype=np.int32), offsets)
-
-
-def pieces(text: str, cut: re.Pattern[str]) -> Iterator[tuple[int, str]]:
-    """A long text in pieces with their starts, cut at harmless places; a short one whole."""
-    start = 0
-    while len(text) - start > LONGEST_PIECE:
-        place = cut.search(text, start + LONGEST_PIECE)
-        if place is None:
-            break
-        yield start, text[start : place.start()]
-        start = place.start()
-    yield start, text[start:]
-
-
-def joined(parts: Sequence[tuple[int, Tokenized]]) -> Tokenized:
-    """The pieces of one text as one, offsets counted from its start."""
-    if len(parts) == 1:
-        return parts[0][1]
-    return Tokenized(
-        np.concatenate([part.token_ids for _, part in parts]),
-        np.concatenate([part.offsets + start for start, part in parts]),
-    )
 
 
 def _trim(text: str, offsets: np.ndarray) -> None:

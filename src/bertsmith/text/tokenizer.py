@@ -1,16 +1,17 @@
 """Characters -> token ids with their places in the text, and back."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from tokenizers.normalizers import BertNormalizer
 
 from bertsmith.batch.example import Example
-from bertsmith.text.backend import CHARACTERS_AT_ONCE, Backend, joined, pieces
-from bertsmith.text.characters import HAN, without_surrogates
+from bertsmith.text.backend import Backend
+from bertsmith.text.characters import HAN
 from bertsmith.text.definition import Definition, Level, token_table
+from bertsmith.text.pieces import batches, joined
 from bertsmith.text.reading import read_folder
 from bertsmith.text.saving import save_folder
 from bertsmith.text.template import Template, read_template
@@ -28,9 +29,10 @@ class Tokenizer:
     are tokenized; truncation is the business of others.
     """
 
-    def __init__(self, definition: Definition) -> None:
+    def __init__(self, definition: Definition, *, where: str = "tokenizer") -> None:
         self.definition = definition
-        backend = Backend(definition)
+        self.template: Template = read_template(definition.backend, definition.special)
+        backend = Backend(definition, where=where)
         self._decoder = backend.tokenizer.decoder
         self._encode: Backend | WordLookup = backend
         if definition.level == "word":
@@ -46,7 +48,7 @@ class Tokenizer:
         Raises:
             UserError: there is no tokenizer, a file is damaged, or a special token is missing.
         """
-        return cls(read_folder(Path(folder), level))
+        return cls(read_folder(Path(folder), level), where=str(folder))
 
     @property
     def vocab_size(self) -> int:
@@ -64,11 +66,6 @@ class Tokenizer:
         return self.definition.special_ids
 
     @property
-    def template(self) -> Template:
-        """Where the special tokens go."""
-        return read_template(self.definition.backend, self.special)
-
-    @property
     def assumptions(self) -> tuple[str, ...]:
         """What the files left unsaid, and what was assumed."""
         return self.definition.assumptions
@@ -80,7 +77,12 @@ class Tokenizer:
 
     def tokenize(self, texts: Sequence[str]) -> list[Tokenized]:
         """Tokenize texts, without special tokens and without truncation."""
-        return [made for batch in _batches(texts) for made in self._tokenize(batch)]
+        parts: list[list[tuple[int, Tokenized]]] = [[] for _ in texts]
+        for batch in batches(texts, self._encode.cut):
+            made = self._encode([piece.text for piece in batch])
+            for piece, tokenized in zip(batch, made, strict=True):
+                parts[piece.number].append((piece.start, tokenized))
+        return [joined(part) for part in parts]
 
     def assemble(self, first: np.ndarray, second: np.ndarray | None = None) -> Example:
         """Put the special tokens around the token ids of one text or of a pair."""
@@ -112,32 +114,12 @@ class Tokenizer:
         """
         save_folder(self.definition, Path(folder))
 
-    def _tokenize(self, texts: Sequence[str]) -> Iterator[Tokenized]:
-        cut = [list(pieces(without_surrogates(text), self._encode.cut)) for text in texts]
-        made = iter(self._encode([piece for parts in cut for _, piece in parts]))
-        for parts in cut:
-            yield joined([(start, next(made)) for start, _ in parts])
-
 
 def unknown_share(texts: Sequence[Tokenized], tokenizer: Tokenizer) -> float:
     """The share of tokens the vocabulary does not know, over all texts; 0 where there are no tokens."""
     total = sum(len(text) for text in texts)
     unknown = sum(int((text.token_ids == tokenizer.special.unk).sum()) for text in texts)
     return unknown / total if total else 0.0
-
-
-def _batches(texts: Sequence[str]) -> Iterator[list[str]]:
-    """Texts in groups of limited size, so that the library's own objects stay few."""
-    batch: list[str] = []
-    size = 0
-    for text in texts:
-        batch.append(text)
-        size += len(text) + 1
-        if size > CHARACTERS_AT_ONCE:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
 
 
 def _unspaced(definition: Definition) -> BertNormalizer:
