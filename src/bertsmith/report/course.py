@@ -14,9 +14,9 @@ def learning(report: RunReport) -> Section | None:
     figures = [figure(loss_plot(curves), "Training loss: pale by update, bold its running mean.")]
     if len(curves.dev_steps):
         best = metric_value(curves.metric, float(curves.dev.max()))
-        told = f"{wording(curves.metric).name} on dev, at best {best}; the marked weights were kept."
-        figures.append(figure(dev_plot(curves), told))
-    figures.append(figure(rate_plot(curves), "Learning rate: warm-up, then decay."))
+        kept = "" if curves.best_step is None else "; the marked weights were kept"
+        figures.append(figure(dev_plot(curves), f"{wording(curves.metric).name} on dev, at best {best}{kept}."))
+    figures.append(figure(rate_plot(curves), "Learning rate by update."))
     return Section("learning", "Learning curves", tag("div", *figures, class_="figures"))
 
 
