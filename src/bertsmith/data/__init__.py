@@ -3,6 +3,7 @@
 from bertsmith.data.batching import BatchPlan, plan_batches, plan_inference, split_micro_batches
 from bertsmith.data.reading import read_records
 from bertsmith.data.record import Columns, Label, LabelKind, PairKind, Record
+from bertsmith.data.splitting import Split, split_records, stratified_split
 from bertsmith.data.writing import write_rows
 
 __all__ = [
@@ -12,9 +13,12 @@ __all__ = [
     "LabelKind",
     "PairKind",
     "Record",
+    "Split",
     "plan_batches",
     "plan_inference",
     "read_records",
     "split_micro_batches",
+    "split_records",
+    "stratified_split",
     "write_rows",
 ]
