@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
-from typing import TextIO
+from typing import IO, Protocol, cast, runtime_checkable
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
@@ -11,7 +11,24 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from bertsmith.training.events import Ended, Evaluated, Event, Listener, Noticed, Started, Updated
 
 
-def progress_listener(stream: TextIO | None = None) -> Listener:
+@runtime_checkable
+class TextStream(Protocol):
+    """Where progress is written."""
+
+    def write(self, text: str, /) -> int:
+        """Add text."""
+        ...
+
+    def flush(self) -> None:
+        """Show it now."""
+        ...
+
+    def isatty(self) -> bool:
+        """Whether somebody looks at it as it comes."""
+        ...
+
+
+def progress_listener(stream: TextStream | None = None) -> Listener:
     """A bar if the stream (stderr) is a terminal, else a plain line every ten seconds."""
     target = stream or sys.stderr
     return ProgressBar(target) if target.isatty() else ProgressLines(target)
@@ -37,7 +54,9 @@ class Pace:
 class ProgressLines:
     """Plain lines, the first update, the last, and one every few seconds between; no carriage returns."""
 
-    def __init__(self, stream: TextIO, *, seconds: float = 10.0, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, stream: TextStream, *, seconds: float = 10.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._stream = stream
         self._seconds = seconds
         self._clock = clock
@@ -69,12 +88,12 @@ class ProgressLines:
 class ProgressBar:
     """A bar that moves, with lines for what should stay."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextStream) -> None:
         self._bar = Progress(
             BarColumn(),
             TextColumn("{task.completed:.0f}/{task.total:.0f}"),
             TextColumn("{task.description}"),
-            console=Console(file=stream),
+            console=Console(file=cast(IO[str], stream)),
         )
         self._task: TaskID | None = None
         self._pace = Pace()
