@@ -76,11 +76,11 @@ def test_no_texts():
 
 
 def test_a_template_repeated_many_times_is_quick():
-    texts = [
-        f"尊敬的客户，您的订单 {} 已经由仓库打包完毕并交给快递公司发出，预计三天之内送达，请您耐心等待，"
-    template += "谢谢您一直以来的支持与理解！"
-        for number in range(20_000)
-    ]
+    start, end = (
+        "尊敬的客户，您的订单 ",
+        " 已经由仓库打包完毕并交给快递公司发出，预计三天之内送达，请您耐心等待，谢谢您的支持",
+    )
+    texts = [f"{start}{number}{end}" for number in range(20_000)]
     twins = find_twins(texts, np.arange(20_000) % 2)
     assert (twins >= 0).all()
 

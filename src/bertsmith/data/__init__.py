@@ -1,6 +1,15 @@
 """Data files to records: reading, checking, splitting, batching."""
 
 from bertsmith.data.batching import BatchPlan, plan_batches, plan_inference, split_micro_batches
+from bertsmith.data.checking import (
+    CheckReport,
+    Finding,
+    TokenBudget,
+    check_files,
+    check_splits,
+    refuse_errors,
+    require_trainable,
+)
 from bertsmith.data.reading import read_records
 from bertsmith.data.record import Columns, Label, LabelKind, PairKind, Record
 from bertsmith.data.splitting import Split, split_records, stratified_split
@@ -8,15 +17,22 @@ from bertsmith.data.writing import write_rows
 
 __all__ = [
     "BatchPlan",
+    "CheckReport",
     "Columns",
+    "Finding",
     "Label",
     "LabelKind",
     "PairKind",
     "Record",
     "Split",
+    "TokenBudget",
+    "check_files",
+    "check_splits",
     "plan_batches",
     "plan_inference",
     "read_records",
+    "refuse_errors",
+    "require_trainable",
     "split_micro_batches",
     "split_records",
     "stratified_split",

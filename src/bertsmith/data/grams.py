@@ -70,12 +70,12 @@ def sign(texts: Sequence[str], threshold: float) -> Signatures:
 
 def posted(sizes: Int[np.ndarray, "_"], share: float) -> Int[np.ndarray, "_"]:
     """How many of the rarest grams suffice when `share` of a set must be common."""
-    return sizes - at_least(share * sizes) + 1
+    return cast(Counts, sizes - at_least(share * sizes) + 1)
 
 
 def at_least(bound: np.ndarray) -> Int[np.ndarray, "_"]:
     """The smallest whole number that reaches a bound, forgiving its rounding error."""
-    return cast(Counts, np.ceil(bound - 1e-9).astype(np.int64))
+    return np.ceil(bound - 1e-9).astype(np.int64)
 
 
 def _sign_chunk(texts: Sequence[str], rarity: UInt64[np.ndarray, "_"], bits: int, threshold: float) -> Signatures:
@@ -104,7 +104,7 @@ def _rarity(texts: Sequence[str]) -> UInt64[np.ndarray, "buckets"]:
     counts = np.zeros(buckets, dtype=np.int64)
     for chunk in _chunks(texts, _CHUNK_CHARACTERS):
         counts += np.bincount(_bucket(_hashed(chunk)[0], buckets), minlength=buckets)
-    return cast(Hashes, np.log2(np.maximum(counts, 1)).astype(np.uint64))
+    return np.log2(np.maximum(counts, 1)).astype(np.uint64)
 
 
 def _bucket(hashes: UInt64[np.ndarray, "_"], buckets: int) -> Int[np.ndarray, "_"]:
@@ -129,7 +129,7 @@ def _mixed(values: UInt64[np.ndarray, "_"]) -> UInt64[np.ndarray, "_"]:
     """Spread every input bit over all output bits (the finalizer of SplitMix64, Steele et al. 2014)."""
     for shift, multiplier in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         values = (values ^ (values >> np.uint64(shift))) * np.uint64(multiplier)
-    return values ^ (values >> np.uint64(31))
+    return cast(Hashes, values ^ (values >> np.uint64(31)))
 
 
 def _bitmaps(
