@@ -166,7 +166,7 @@ def main(arguments: Sequence[str]) -> int:
 
     config = CONFIG.but(snapshot_every=every, selection=Selection(metric="loss", better="lower", every=3))
     try:
-        with joined_ranks(torch.device("cpu"), timeout_minutes=1) as ranks:
+        with joined_ranks(torch.device("cpu"), timeout_minutes=1.0) as ranks:
             weights, _ = toy_run(
                 folder,
                 config=config,
