@@ -95,7 +95,7 @@ def in_order(batch: PackedBatch, order: Sequence[int]) -> tuple[PackedBatch, Int
 
 def per_sequence(values: Shaped[Tensor, "tokens *rest"], batch: PackedBatch) -> list[Shaped[Tensor, "_ *rest"]]:
     """Cut per-token values back into one tensor a sequence, in the order they were packed."""
-    return list(values.split(list(batch.lengths)))
+    return list(torch.split_with_sizes(values, list(batch.lengths)))
 
 
 def _joined(arrays: Sequence[np.ndarray]) -> Tensor:

@@ -1,1 +1,26 @@
-"""TODO"""
+"""One encoder on packed tokens, and its files: examples to hidden states."""
+
+from bertsmith.encoder.checkpoint import Checkpoint, LoadReport, load_checkpoint, save_checkpoint
+from bertsmith.encoder.config import SHAPES, EncoderConfig, Learned, Rotary
+from bertsmith.encoder.encoder import Encoder, HiddenStates, new_encoder
+from bertsmith.encoder.masks import AttentionMask, Bidirectional, Causal, Permutation, PrefixLM, RightToLeft
+
+__all__ = [
+    "SHAPES",
+    "AttentionMask",
+    "Bidirectional",
+    "Causal",
+    "Checkpoint",
+    "Encoder",
+    "EncoderConfig",
+    "HiddenStates",
+    "Learned",
+    "LoadReport",
+    "Permutation",
+    "PrefixLM",
+    "RightToLeft",
+    "Rotary",
+    "load_checkpoint",
+    "new_encoder",
+    "save_checkpoint",
+]

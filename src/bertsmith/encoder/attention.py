@@ -43,7 +43,7 @@ def attend(
     """
     if plan.kernel == "explicit":
         seed = int(torch.randint(1 << 62, ())) if dropout > 0.0 else 0
-        result: Tensor = _Explicit.apply(qkv, plan, dropout, seed)
+        result: Tensor = _Explicit.apply(qkv, plan, dropout, seed)  # type: ignore[no-untyped-call]
         return result
     return torch.cat([_fused(qkv[bucket.start : bucket.stop], bucket, dropout) for bucket in plan.buckets])
 

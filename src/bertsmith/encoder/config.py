@@ -46,7 +46,7 @@ class EncoderConfig(Config):
     """Number of layers with weights of their own; None: all. ALBERT: `num_hidden_groups`. Layer `i`
     uses the weights of group `int(i / (num_layers / distinct_layers))` (Lan et al. 2020, authors' code)."""
     share: Literal["all", "attention", "feed_forward"] = "all"
-    """What the layers of a group share (ALBERT §3.1, table 4): with `attention` the feed-forward parts stay distinct."""
+    """What the layers of a group share (ALBERT §3.1, table 4); `attention` leaves the feed-forward parts distinct."""
     type_vocab_size: PositiveInt = 2
     position: Position = Learned()
     activation: Literal["gelu", "gelu_tanh", "relu", "silu"] = "gelu"
@@ -60,7 +60,9 @@ class EncoderConfig(Config):
         if self.hidden_size % self.num_heads:
             raise ValueError(f"hidden_size {self.hidden_size} must be a multiple of num_heads {self.num_heads}")
         if self.distinct_layers is not None and self.num_layers % self.distinct_layers:
-            raise ValueError(f"num_layers {self.num_layers} must be a multiple of distinct_layers {self.distinct_layers}")
+            raise ValueError(
+                f"num_layers {self.num_layers} must be a multiple of distinct_layers {self.distinct_layers}"
+            )
         return self
 
     @property

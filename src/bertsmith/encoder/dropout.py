@@ -36,7 +36,7 @@ def dropped(values: Float[Tensor, "*shape"], dropout: float) -> Float[Tensor, "*
         return values
     if values.device.type != "cpu":
         return F.dropout(values, dropout)
-    result: Tensor = _Dropped.apply(None, values, dropout)
+    result: Tensor = _Dropped.apply(None, values, dropout)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -48,7 +48,7 @@ def add_dropped(
         return residual + values
     if values.device.type != "cpu":
         return residual + F.dropout(values, dropout)
-    result: Tensor = _Dropped.apply(residual, values, dropout)
+    result: Tensor = _Dropped.apply(residual, values, dropout)  # type: ignore[no-untyped-call]
     return result
 
 

@@ -55,7 +55,9 @@ def _check_indices(batch: PackedBatch, config: EncoderConfig) -> None:
     if batch.token_ids.device.type != "cpu":
         return
     _check_table("token id", batch.token_ids, config.vocab_size, "use the tokenizer that belongs to this encoder")
-    _check_table("segment id", batch.segment_ids, config.type_vocab_size, "this encoder does not tell more segments apart")
+    _check_table(
+        "segment id", batch.segment_ids, config.type_vocab_size, "this encoder does not tell more segments apart"
+    )
 
 
 def _longest(batch: PackedBatch) -> int:

@@ -1,6 +1,7 @@
 """The one encoder: packed tokens in, hidden states out. It has no memory of where its weights came from."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
@@ -164,6 +165,6 @@ def layer_number(layer: int, num_layers: int) -> int:
 def _by_length(batch: PackedBatch) -> tuple[PackedBatch, Tensor | None]:
     """Sort by length, so that buckets are slices; None: it was sorted already."""
     lengths = batch.lengths
-    if all(left <= right for left, right in zip(lengths, lengths[1:], strict=False)):
+    if all(left <= right for left, right in pairwise(lengths)):
         return batch, None
     return in_order(batch, sorted(range(len(lengths)), key=lengths.__getitem__))
