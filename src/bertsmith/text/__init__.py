@@ -3,5 +3,19 @@
 from bertsmith.text.definition import Level
 from bertsmith.text.tokenized import SpecialTokens, Tokenized
 from bertsmith.text.tokenizer import Tokenizer, unknown_share
+from bertsmith.text.vocabulary import train_vocabulary
+from bertsmith.text.words import ChineseSegmenter, LatinSegmenter, Segmenter, SegmenterConfig, word_spans
 
-__all__ = ["Level", "SpecialTokens", "Tokenized", "Tokenizer", "unknown_share"]
+__all__ = [
+    "ChineseSegmenter",
+    "LatinSegmenter",
+    "Level",
+    "Segmenter",
+    "SegmenterConfig",
+    "SpecialTokens",
+    "Tokenized",
+    "Tokenizer",
+    "train_vocabulary",
+    "unknown_share",
+    "word_spans",
+]
