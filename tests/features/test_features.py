@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from torch.testing import assert_close
 
 from bertsmith.batch import Example, PackedBatch, pack
+from bertsmith.encoder.config import EncoderConfig
+from bertsmith.encoder.encoder import Encoder
 from bertsmith.features import NAMED_FEATURES, Average, Features, One, max_tokens, mean_tokens
 
 WIDTH = 5
@@ -102,3 +104,16 @@ def test_same_generator_seed_draws_the_same_pooler():
 def test_features_are_read_from_a_recipe():
     values = {"layers": {"kind": "average", "numbers": [1, -1]}, "pooling": "mean"}
     assert Features.model_validate(values) == NAMED_FEATURES["first_last_avg"]
+
+
+@pytest.mark.parametrize("name", NAMED_FEATURES)
+def test_encoder_gives_what_features_ask_for(name):
+    torch.manual_seed(0)
+    config = EncoderConfig(vocab_size=23, hidden_size=6, num_layers=3, num_heads=2, intermediate_size=7)
+    encoder = Encoder(config).eval()
+    features = NAMED_FEATURES[name].build(config.hidden_size, generator=torch.Generator().manual_seed(1))
+    batch = batch_of((3, 11))
+    vectors = features(encoder(batch, keep_layers=features.keep_layers), batch)
+    everything = encoder(batch, keep_layers=(0, 1, 2, 3))
+    assert_close(vectors, features(everything, batch))
+    assert vectors.shape == (2, features.width)
