@@ -114,7 +114,8 @@ def test_the_token_is_sent(server, monkeypatch):
         ("org/data", "not_an_encoder", "it has data.csv"),
     ],
 )
-def test_what_the_hub_refuses_is_said(server, source, code, says):
+def test_what_the_hub_refuses_is_said(server, monkeypatch, source, code, says):
+    monkeypatch.setattr("time.sleep", lambda _: None)  # the hub's client waits between attempts
     server.files["org/model", "main"] = NEEDED
     server.files["org/data", "main"] = {"data.csv": b""}
     server.refused |= {"org/gated": (403, "GatedRepo"), "org/private": (401, ""), "org/forbidden": (403, "")}

@@ -98,13 +98,16 @@ class Tokenizer:
         Raises:
             IndexError: an id is not of this vocabulary.
         """
-        return [self.definition.names[int(number)] for number in token_ids]
+        numbers = [int(number) for number in token_ids]
+        if numbers and min(numbers) < 0:
+            raise IndexError(f"no token has the id {min(numbers)}")
+        return [self.definition.names[number] for number in numbers]
 
     def decode(self, token_ids: Sequence[int] | np.ndarray) -> str:
         """Text for people to read: no [CLS], [SEP] and [PAD], no spaces between Chinese characters."""
         left_out = {self.special.pad, self.special.cls, self.special.sep}
-        text = self._decoder.decode(self.tokens([number for number in token_ids if int(number) not in left_out]))
-        return _SPACE_BESIDE_CHINESE.sub("", text)
+        shown = [int(number) for number in token_ids if int(number) not in left_out]
+        return _SPACE_BESIDE_CHINESE.sub("", self._decoder.decode(self.tokens(shown)))
 
     def save(self, folder: Path) -> None:
         """Write the folder so that transformers, and `from_folder`, make the same tokens of it.

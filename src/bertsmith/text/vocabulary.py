@@ -1,5 +1,6 @@
 """A WordPiece vocabulary of one's own, from texts."""
 
+import string
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
@@ -82,11 +83,17 @@ def _forget_the_rarest(counts: Counter[str]) -> None:
 
 
 def _alphabet(words: Mapping[str, int], min_frequency: int) -> list[str]:
-    """Single characters as they begin and as they go on a word, the most frequent first."""
+    """Single characters as they begin and as they go on a word, the most frequent first.
+
+    An ASCII letter or digit that is seen in one form is known in both: words to come will need it.
+    """
     counts: Counter[str] = Counter()
     for word, count in words.items():
         for symbol in symbols(word[:LONGEST_WORD]):
             counts[symbol] += count
+    for character in string.ascii_letters + string.digits:
+        both = counts[character] + counts[f"##{character}"]
+        counts[character] = counts[f"##{character}"] = both
     frequent = [(symbol, count) for symbol, count in counts.items() if count >= min_frequency]
     return [symbol for symbol, _ in sorted(frequent, key=lambda entry: (-entry[1], entry[0]))]
 
