@@ -1,6 +1,6 @@
 """One encoder on packed tokens, and its files: examples to hidden states."""
 
-from bertsmith.encoder.checkpoint import Checkpoint, LoadReport, load_checkpoint, save_checkpoint
+from bertsmith.encoder.checkpoint import Checkpoint, LoadReport, load_checkpoint, read_config, save_checkpoint
 from bertsmith.encoder.config import SHAPES, EncoderConfig, Learned, Rotary
 from bertsmith.encoder.encoder import Encoder, HiddenStates, new_encoder
 from bertsmith.encoder.masks import AttentionMask, Bidirectional, Causal, Permutation, PrefixLM, RightToLeft
@@ -22,5 +22,6 @@ __all__ = [
     "Rotary",
     "load_checkpoint",
     "new_encoder",
+    "read_config",
     "save_checkpoint",
 ]

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from bertsmith.encoder.config import EncoderConfig
 from bertsmith.encoder.encoder import Encoder
 from bertsmith.encoder.families import family_of, plainest_family
 from bertsmith.encoder.matching import matched, place, spelled
@@ -68,8 +69,19 @@ class Checkpoint:
         return {key: value for key, value in self.raw_config.items() if key not in _PROVENANCE}
 
 
+def read_config(folder: Path) -> EncoderConfig:
+    """Read the shape of a checkpoint's encoder, without its weights.
+
+    Raises:
+        UserError: there is no config.json, or it describes something bertsmith does not know.
+    """
+    where = str(folder / "config.json")
+    raw = read_json(folder / "config.json")
+    return family_of(_model_type(raw)[0], where=where).read_settings(raw, where)
+
+
 def load_checkpoint(folder: Path) -> Checkpoint:
-    """Read config.json and the weights of a folder into one encoder and its heads.
+    """Read config.json and the weights of a folder into one encoder, in eval mode, and its heads.
 
     Raises:
         UserError: a file is missing or damaged, the model is of a kind bertsmith does not know, or
@@ -100,7 +112,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         notes=notes,
     )
     heads = {**placed.heads, EXTRA: placed.unexpected} if placed.unexpected else placed.heads
-    return Checkpoint(encoder, model_type, heads, report, raw)
+    return Checkpoint(encoder.eval(), model_type, heads, report, raw)
 
 
 def save_checkpoint(

@@ -109,7 +109,7 @@ class Encoder(nn.Module):
 
     @classmethod
     def from_pretrained(cls: type[E], source: str | Path) -> "Encoder":
-        """Load the encoder of a checkpoint: a bundled name, a local folder or a hub id.
+        """Load the encoder of a checkpoint (a bundled name, a local folder or a hub id), in eval mode.
 
         Raises:
             UserError: there is no such checkpoint, or it cannot be read.
