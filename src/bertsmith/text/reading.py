@@ -77,6 +77,9 @@ def from_tokenizer_json(path: Path, hints: Hints, level: Level | None = None) ->
     if model_kind(backend) != "WordPiece":
         return Definition(backend, names, special)
     level, assumptions = decide_level(names, hints, level, where=path.name)
+    if level == "word" and (backend["normalizer"] or {}).get("type") != "BertNormalizer":
+        message = f"{path}: words can only be found with BERT's normaliser, this file has another; use level character"
+        raise UserError(message, code="bad_tokenizer", where=str(path))
     return Definition(backend, names, special, level, assumptions=assumptions)
 
 
