@@ -1,1 +1,31 @@
-"""BERT-family text encoders, Chinese first."""
+"""BERT-family text encoders, Chinese first: from texts to a proven model, with scikit-learn habits.
+
+Importing this package pulls no torch; the classes below are loaded when they are first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bertsmith.encoder import Encoder
+    from bertsmith.errors import UserError
+    from bertsmith.estimators import Classifier, PairClassifier
+
+_HOMES = {
+    "Classifier": "bertsmith.estimators",
+    "Encoder": "bertsmith.encoder",
+    "PairClassifier": "bertsmith.estimators",
+    "UserError": "bertsmith.errors",
+}
+
+__all__ = ["Classifier", "Encoder", "PairClassifier", "UserError"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -8,7 +8,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bertsmith.errors import UserError
 
-
 C = TypeVar("C", bound="Config")
 
 

@@ -1,1 +1,5 @@
-"""TODO"""
+"""The Python front: estimators with scikit-learn habits (fit, predict, predict_proba, score, clone)."""
+
+from bertsmith.estimators.classifiers import Classifier, PairClassifier
+
+__all__ = ["Classifier", "PairClassifier"]

@@ -62,14 +62,15 @@ def prepare(
         )
     firsts = [tokenized.token_ids for tokenized in tokenizer.tokenize(texts)]
     if pairs is None:
-        cuts = [(shorten(first, room, document.keep), None) for first in firsts]
+        examples = [tokenizer.assemble(shorten(first, room, document.keep)) for first in firsts]
         sizes = np.array([len(first) for first in firsts], dtype=np.int64)
     else:
         seconds = [tokenized.token_ids for tokenized in tokenizer.tokenize(pairs)]
         cuts = [shorten_pair(a, b, room, document.keep) for a, b in zip(firsts, seconds, strict=True)]
+        examples = [tokenizer.assemble(first, second) for first, second in cuts]
         sizes = np.array([len(a) + len(b) for a, b in zip(firsts, seconds, strict=True)], dtype=np.int64)
     return Prepared(
-        examples=[tokenizer.assemble(first, second) for first, second in cuts],
+        examples=examples,
         full_lengths=sizes + overhead,
         truncated=Truncated(texts=int((sizes > room).sum()), tokens=int(np.maximum(sizes - room, 0).sum())),
     )

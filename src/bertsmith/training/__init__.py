@@ -9,7 +9,7 @@ from bertsmith.training.optimizer import OptimizerConfig, ParameterGroup, group_
 from bertsmith.training.precision import Precision, autocast, compute_dtype
 from bertsmith.training.progress import ProgressBar, ProgressLines, progress_listener
 from bertsmith.training.protocols import Build, Evaluate, MicroBatch, Trainable, Updates
-from bertsmith.training.ranks import Ranks, joined_ranks, local_rank
+from bertsmith.training.ranks import Ranks, is_leader, joined_ranks, local_rank
 from bertsmith.training.schedule import Constant, Linear, Schedule
 from bertsmith.training.snapshots import Snapshots
 from bertsmith.training.step import Step, plain
@@ -48,6 +48,7 @@ __all__ = [
     "autocast",
     "compute_dtype",
     "group_table",
+    "is_leader",
     "joined_ranks",
     "local_rank",
     "parameter_groups",

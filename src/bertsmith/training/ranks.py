@@ -81,6 +81,11 @@ def local_rank() -> int:
     return int(os.environ.get("LOCAL_RANK", "0"))
 
 
+def is_leader() -> bool:
+    """Whether this process is the one that writes, also before the processes have joined."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
 @contextmanager
 def joined_ranks(device: torch.device, *, timeout_minutes: float = 30.0) -> Iterator[Ranks]:
     """Join the processes torchrun started; without torchrun, be alone.

@@ -1,0 +1,63 @@
+"""The `bertsmith` command: finds the command, runs it, and turns what happened into an exit code.
+
+0 done; 2 the user can fix it; 1 a bug of ours (with its traceback); 130 interrupted, state saved.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from typing import Any
+
+from cyclopts import App, CycloptsError
+
+from bertsmith.cli import check, demo, doctor, evaluate, finetune, predict
+from bertsmith.cli.output import print_error
+from bertsmith.errors import Interrupted, UserError
+
+PRIVACY = {"HF_HUB_DISABLE_TELEMETRY": "1", "ORT_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
+"""Set unless the user set them: nothing we call may phone home."""
+
+HELP = """BERT-family text encoders, Chinese first: from a file of texts to a proven model in one command.
+
+Example: `bertsmith finetune --task classification --encoder tiny --train train.csv --out runs/first`
+
+Exit codes: 0 done, 2 something you can fix (the message says how), 1 a bug of ours, 130 interrupted, state saved.
+"""
+
+app = App(name="bertsmith", help=HELP, version=lambda: version("bertsmith"))
+for command in (demo.demo, check.check, finetune.finetune, predict.predict, evaluate.evaluate, doctor.doctor):
+    app.command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code."""
+    for name, value in PRIVACY.items():
+        os.environ.setdefault(name, value)
+    tokens = list(sys.argv[1:] if arguments is None else arguments)
+    return run(lambda: app(tokens, exit_on_error=False, print_error=False, result_action="return_none"), tokens)
+
+
+def run(command: Callable[[], Any], tokens: Sequence[str]) -> int:
+    """Call a command; every way it can end has one exit code and one message."""
+    as_json = "--json" in tokens
+    try:
+        command()
+    except UserError as error:
+        print_error(error, as_json=as_json)
+        return 2
+    except CycloptsError as error:
+        print_error(UserError(_usage(error), code="bad_usage"), as_json=as_json)
+        return 2
+    except (KeyboardInterrupt, Interrupted) as error:
+        print(str(error) or "interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return 0
+
+
+def _usage(error: CycloptsError) -> str:
+    chain = " ".join(("bertsmith", *(error.command_chain or ())))
+    return f"{str(error).strip()}\nSee `{chain} --help`."

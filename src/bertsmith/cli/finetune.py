@@ -1,0 +1,139 @@
+"""`bertsmith finetune`: from a file of labelled texts to a proven model."""
+
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+from bertsmith.cli.options import CommonOptions, RunOptions, nested, text_of
+from bertsmith.cli.output import print_json
+
+TASKS = Literal["classification", "pair"]
+
+
+def finetune(
+    *,
+    out: Path,
+    task: TASKS | None = None,
+    model: str | None = None,
+    encoder: str | None = None,
+    train: Path | None = None,
+    dev: Path | None = None,
+    test: Path | None = None,
+    columns: str | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    lr: float | None = None,
+    head_lr: float | None = None,
+    max_length: int | None = None,
+    truncation: Literal["head", "tail", "head_tail"] | None = None,
+    run: RunOptions | None = None,
+    common: CommonOptions | None = None,
+) -> None:
+    """Fine-tune on labelled texts; leaves the model, its metrics and a report in --out.
+
+    Example: bertsmith finetune --task classification --model bert-base-chinese --train train.csv --test test.csv
+    --out runs/first
+
+    Parameters
+    ----------
+    out
+        Folder for the model, metrics.json, report.html and the rest.
+    task
+        What to learn: one label for a text, or for a pair of texts.
+    model
+        Checkpoint to start from: a bundled name, a folder in the Hugging Face layout, or a hub id.
+    encoder
+        Start from random weights instead: tiny, mini, small, base, large, or a JSON file.
+    train
+        Labelled texts: .csv, .tsv, .jsonl or .parquet, also .gz, .xz or .zst.
+    dev
+        Texts to choose the best weights by; without it, 10 % of train are set aside, seeded and stratified.
+    test
+        Texts for the final figures; touched once, at the end.
+    columns
+        Names of the columns, as text=sentence1,text_pair=sentence2,label=score.
+    epochs
+        Passes over the training texts (3; 10 from random weights).
+    batch_size
+        Texts in one update (32).
+    lr
+        Peak learning rate (5e-5; 1e-3 from random weights).
+    head_lr
+        Peak learning rate of the head, if another one.
+    max_length
+        Tokens read of one text, special tokens included (512, or what the encoder can).
+    truncation
+        What to keep of longer texts: the head, the tail, or head and tail (128 + 382 of 510).
+    """
+    common, run = common or CommonOptions(), run or RunOptions()
+    given = nested(
+        {
+            "task": task,
+            "start.model": model,
+            "start.encoder": encoder,
+            "data.train": text_of(train),
+            "data.dev": text_of(dev),
+            "data.test": text_of(test),
+            "data.encoding": common.encoding,
+            "budget.epochs": epochs,
+            "batches.batch_size": batch_size,
+            "optimizer.lr": lr,
+            "optimizer.head_lr": head_lr,
+            "document.max_length": max_length,
+            "document.keep": truncation,
+            "seed": common.seed,
+            "device": None if common.device == "auto" else common.device,
+        }
+    )
+    summary = run_finetune(given, out=out, columns=columns, run=run, common=common)
+    if common.json:
+        print_json(summary)
+    else:
+        print_summary(summary)
+
+
+def run_finetune(
+    given: dict[str, Any], *, out: Path, columns: str | None, run: RunOptions, common: CommonOptions
+) -> dict[str, Any]:
+    """Run it and write everything to `out`; returns the JSON object."""
+    import json
+
+    from bertsmith.data import Columns
+    from bertsmith.files import require_output_folder
+    from bertsmith.recipes import finetune, finetune_recipe, prepare_folder, read_splits, write_recipe
+    from bertsmith.report import write_outputs
+    from bertsmith.training import LogFile, is_leader, progress_listener
+
+    if columns:
+        given = {**given, "data": {**given.get("data", {}), "columns": Columns.parse(columns).model_dump()}}
+    stored = out / "recipe.yaml"
+    goes_on = run.resume and stored.exists()
+    file = common.recipe or (stored if goes_on else None)
+    recipe = finetune_recipe(given=given, file=file, settings=common.settings)
+    if is_leader():
+        require_output_folder(out, overwrite=run.overwrite, resume=run.resume)
+    finished = out / "metrics.json"
+    if goes_on and finished.exists() and not (out / "checkpoints").exists():
+        print(f"{out}: this run is complete; nothing to resume", file=sys.stderr)
+        return dict(json.loads(finished.read_text(encoding="utf-8")))
+    splits = read_splits(recipe)
+    if is_leader():
+        prepare_folder(out, keep_snapshots=run.resume)
+        write_recipe(recipe, stored)
+    listeners = (progress_listener(), LogFile(out / "log.jsonl"))
+    result = finetune(recipe, splits, out=out, resume=run.resume, listeners=listeners)
+    if not result.leads:
+        return {}
+    return write_outputs(result, out, command=["bertsmith", *sys.argv[1:]])
+
+
+def print_summary(summary: dict[str, Any]) -> None:
+    """Print the outcome for people."""
+    for split in ("dev", "test"):
+        if split in summary:
+            values = "  ".join(f"{name} {value:.4f}" for name, value in summary[split].items())
+            print(f"{split:5} {values}")
+    cut = summary["truncated"]
+    if cut["texts"]:
+        print(f"shortened {cut['texts']:,} of {summary['train_texts']:,} training texts, {cut['tokens']:,} tokens lost")
+    print(f"model, metrics and report: {summary['out']}  ({summary['seconds']:.0f} s)")

@@ -1,0 +1,32 @@
+"""What the commands print: one JSON object on stdout, or text for people."""
+
+import json
+import math
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from bertsmith.errors import UserError
+
+
+def print_json(values: Mapping[str, Any]) -> None:
+    """Print one JSON object on stdout, in one line; NaN becomes null."""
+    print(json.dumps(without_nan(values), ensure_ascii=False, allow_nan=False), flush=True)
+
+
+def print_error(error: UserError, *, as_json: bool) -> None:
+    """Print one clear message on stderr; with `--json` also the error object on stdout."""
+    if as_json:
+        print_json({"error": {"code": error.code, "message": error.message, "where": error.where}})
+    print(f"error: {error.message}", file=sys.stderr, flush=True)
+
+
+def without_nan(value: Any) -> Any:
+    """Replace NaN and infinities, which JSON does not know, by None."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {key: without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_nan(item) for item in value]
+    return value

@@ -1,0 +1,112 @@
+"""`bertsmith predict`: a trained model's answers beside the user's own columns."""
+
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from bertsmith.cli.options import CommonOptions
+from bertsmith.cli.output import print_json
+
+if TYPE_CHECKING:
+    import numpy as np
+
+CHUNK = 2048
+"""Texts read, answered and written at a time: memory stays flat, the first answers come early."""
+
+
+def predict(
+    *,
+    model: str,
+    input: Annotated[Path, Parameter(allow_leading_hyphen=True)],
+    output: Annotated[Path, Parameter(allow_leading_hyphen=True)] = Path("-"),
+    columns: str | None = None,
+    probabilities: Annotated[bool, Parameter(negative=())] = False,
+    common: CommonOptions | None = None,
+) -> None:
+    """Add `prediction` and `confidence` to every row, in the order and with the columns of the input.
+
+    Example: bertsmith predict --model runs/first --input new.csv --output answers.csv
+
+    Parameters
+    ----------
+    model
+        Folder of a fine-tuned model.
+    input
+        Texts: .csv, .tsv, .jsonl or .parquet; `-` reads JSON lines from stdin.
+    output
+        Where to write, format by name; `-` (default) writes JSON lines to stdout.
+    columns
+        Names of the columns, as text=sentence1,text_pair=sentence2.
+    probabilities
+        Also add the probability of every label.
+    """
+    options = common or CommonOptions()
+    answers = Answers(model, input, columns=columns, probabilities=probabilities, options=options)
+    if options.json and output == Path("-"):
+        print_json({"predictions": list(answers.rows()), **answers.counts()})
+        return
+    answers.write(output)
+    if options.json:
+        print_json({"out": str(output), **answers.counts()})
+    else:
+        print(f"{answers.number:,} rows answered, {answers.truncated.texts:,} shortened", file=sys.stderr)
+
+
+class Answers:
+    """The rows of a file with their answers, drawn one by one; counts what was seen."""
+
+    def __init__(
+        self, model: str, source: Path, *, columns: str | None, probabilities: bool, options: CommonOptions
+    ) -> None:
+        from bertsmith.data import Columns, read_records
+        from bertsmith.finetuning import Truncated
+        from bertsmith.recipes import load_bundle
+        from bertsmith.training import resolve_device
+
+        self._device = resolve_device(options.device)
+        self._bundle = load_bundle(model)
+        self._probabilities = probabilities
+        self._reads_pairs = self._bundle.model.task.kind == "pair"
+        self._records = read_records(
+            source,
+            Columns.parse(columns) if columns else Columns(),
+            labels="none",
+            pairs="required" if self._reads_pairs else "ignored",
+            encoding=options.encoding or "utf-8",
+        )
+        self.number = 0
+        self.truncated = Truncated()
+
+    def write(self, target: Path) -> None:
+        """Write all rows, in the format the name says."""
+        from bertsmith.data import write_rows
+
+        write_rows(target, self.rows())
+
+    def counts(self) -> dict[str, Any]:
+        """How many rows were answered, and what shortening cost."""
+        cut = self.truncated
+        return {"rows": self.number, "truncated": {"texts": cut.texts, "tokens": cut.tokens}}
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Answer chunk by chunk."""
+        while chunk := list(islice(self._records, CHUNK)):
+            pairs = [record.text_pair or "" for record in chunk] if self._reads_pairs else None
+            prepared = self._bundle.prepare([record.text for record in chunk], pairs)
+            self.truncated += prepared.truncated
+            self.number += len(chunk)
+            for record, chances in zip(chunk, self._bundle.probabilities(prepared, device=self._device), strict=True):
+                yield {**record.row, **self._answer(chances)}
+
+    def _answer(self, chances: "np.ndarray") -> dict[str, Any]:
+        labels = self._bundle.labels
+        best = int(chances.argmax())
+        answer: dict[str, Any] = {"prediction": labels[best], "confidence": round(float(chances[best]), 6)}
+        if self._probabilities:
+            for label, chance in zip(labels, chances, strict=True):
+                answer[f"probability_{label}"] = round(float(chance), 6)
+        return answer

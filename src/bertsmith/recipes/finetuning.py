@@ -1,0 +1,255 @@
+"""The fine-tuning run: rows and a recipe in, a trained and measured model out."""
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from bertsmith.finetuning import FineTuner, LabelledUpdates, Prepared, Task, Truncated, length_limit, prepare
+from bertsmith.finetuning import probabilities as predict
+from bertsmith.metrics import classification_metrics
+from bertsmith.recipes.bundle import Bundle
+from bertsmith.recipes.evaluation import Measured, measure
+from bertsmith.recipes.schema import FinetuneRecipe, recipe_yaml
+from bertsmith.recipes.splits import Rows, Splits
+from bertsmith.recipes.start import Beginning, begin
+from bertsmith.training import (
+    Listener,
+    Noticed,
+    ParameterGroup,
+    Ranks,
+    Snapshots,
+    Surroundings,
+    TrainingResult,
+    compute_dtype,
+    joined_ranks,
+    local_rank,
+    parameter_groups,
+    resolve_device,
+    train,
+)
+
+SNAPSHOTS = "checkpoints"
+
+
+@dataclass(frozen=True, slots=True)
+class FinetuneResult:
+    """Everything a run found out. `leads` is False on the processes that only helped."""
+
+    recipe: FinetuneRecipe
+    bundle: Bundle
+    splits: Splits
+    prepared: dict[str, Prepared]
+    measured: dict[str, Measured]
+    training: TrainingResult
+    groups: tuple[ParameterGroup, ...]
+    device: torch.device
+    notes: tuple[str, ...]
+    seconds: float
+    leads: bool = True
+
+    @property
+    def truncated(self) -> Truncated:
+        """What shortening cost the training texts."""
+        return self.prepared["train"].truncated
+
+    def summary(self) -> dict[str, Any]:
+        """The object `finetune --json` prints, without `out`."""
+        result = self.training
+        return {
+            **{name: dict(measured.metrics) for name, measured in self.measured.items()},
+            "labels": list(self.bundle.labels),
+            "train_texts": len(self.splits.train.records),
+            "truncated": {
+                "texts": self.truncated.texts,
+                "tokens": self.truncated.tokens,
+                "splits": {
+                    name: {"texts": prepared.truncated.texts, "tokens": prepared.truncated.tokens}
+                    for name, prepared in self.prepared.items()
+                },
+            },
+            "steps": result.steps,
+            "best_step": result.best_step,
+            "seconds": round(self.seconds, 3),
+            "tokens_per_second": round(result.tokens / result.seconds, 1) if result.seconds else None,
+            "seed": self.recipe.seed,
+            "notes": list(self.notes),
+        }
+
+
+def finetune(
+    recipe: FinetuneRecipe,
+    splits: Splits,
+    *,
+    out: Path | None = None,
+    resume: bool = False,
+    listeners: Sequence[Listener] = (),
+) -> FinetuneResult:
+    """Train on `splits.train`, keep what is best on `splits.dev`, measure on dev and test.
+
+    With `out`, snapshots go to `out/checkpoints`; nothing else is written here. Under torchrun the
+    processes share the work.
+
+    Raises:
+        UserError: checkpoint, data and recipe do not fit.
+        Interrupted: a signal came; the state is saved.
+    """
+    began = time.perf_counter()
+    device = resolve_device(recipe.device, local_rank=local_rank())
+    with joined_ranks(device) as ranks:
+        run = _prepared_run(recipe, splits, device)
+        if ranks.leads:
+            run.tell(listeners)
+        result = train(
+            run.model,
+            LabelledUpdates(
+                run.prepared["train"].examples, splits.targets(splits.train), recipe.batches, seed=recipe.seed
+            ),
+            recipe.training,
+            around=Surroundings(
+                device=device,
+                ranks=ranks,
+                snapshots=_snapshots(out, recipe, splits),
+                resume=resume,
+                listeners=listeners,
+            ),
+            evaluate=run.dev_metrics,
+        )
+        return run.result(result, ranks, seconds=time.perf_counter() - began)
+
+
+@dataclass(frozen=True, slots=True)
+class _PreparedRun:
+    """A run ready to train: model on its device, texts as examples."""
+
+    recipe: FinetuneRecipe
+    splits: Splits
+    bundle: Bundle
+    prepared: dict[str, Prepared]
+    device: torch.device
+    notes: tuple[str, ...]
+    groups: tuple[ParameterGroup, ...] = field(default=())
+
+    @property
+    def model(self) -> FineTuner:
+        return self.bundle.model
+
+    def tell(self, listeners: Sequence[Listener]) -> None:
+        for note in self.notes:
+            for listener in listeners:
+                listener(Noticed(note))
+
+    def probabilities(self, name: str) -> np.ndarray:
+        dtype = compute_dtype(self.recipe.precision, self.device)
+        return predict(self.model, self.prepared[name].examples, device=self.device, dtype=dtype)
+
+    def dev_metrics(self) -> dict[str, float]:
+        chances = self.probabilities("dev")
+        truth = self.splits.targets(self.splits.dev)
+        return classification_metrics(truth, chances.argmax(1), labels=self.splits.labels, probabilities=chances)
+
+    def result(self, training: TrainingResult, ranks: Ranks, *, seconds: float) -> FinetuneResult:
+        names = [name for name in self.prepared if name != "train" and ranks.leads]
+        measured = {name: self._measure(name) for name in names}
+        return FinetuneResult(
+            recipe=self.recipe,
+            bundle=self.bundle,
+            splits=self.splits,
+            prepared=self.prepared,
+            measured=measured,
+            training=training,
+            groups=self.groups,
+            device=self.device,
+            notes=self.notes,
+            seconds=seconds,
+            leads=ranks.leads,
+        )
+
+    def _measure(self, name: str) -> Measured:
+        rows = self.splits.named()[name]
+        truth = self.splits.targets(rows)
+        return measure(rows, truth, self.probabilities(name), self.splits.labels, seed=self.recipe.seed)
+
+
+def _prepared_run(recipe: FinetuneRecipe, splits: Splits, device: torch.device) -> _PreparedRun:
+    beginning = begin(recipe.start, _all_texts(splits.train, recipe), seed=recipe.seed)
+    task = _task(recipe, splits)
+    max_length = length_limit(recipe.document, beginning.encoder.config.position.max_positions)
+    prepared = {
+        name: prepare(rows.texts, rows.pairs(recipe.task), beginning.tokenizer, recipe.document, max_length=max_length)
+        for name, rows in splits.named().items()
+    }
+    counts = np.bincount(splits.targets(splits.train), minlength=len(splits.labels)).tolist()
+    generator = torch.Generator().manual_seed(recipe.seed)
+    model = FineTuner(task, beginning.encoder, label_counts=counts, generator=generator)
+    notes = (
+        *splits.notes,
+        *beginning.notes,
+        *_put_pooler(model, beginning),
+        *_truncation_notes(prepared, recipe, max_length),
+    )
+    model.to(device)
+    return _PreparedRun(
+        recipe=recipe,
+        splits=splits,
+        bundle=Bundle(model, beginning.tokenizer, beginning.family, recipe.precision),
+        prepared=prepared,
+        device=device,
+        notes=notes,
+        groups=tuple(parameter_groups(model, recipe.optimizer)),
+    )
+
+
+def _task(recipe: FinetuneRecipe, splits: Splits) -> Task:
+    return Task(
+        kind=recipe.task,
+        labels=splits.labels,
+        document=recipe.document,
+        features=recipe.features,
+        head=recipe.head,
+        criterion=recipe.criterion,
+    )
+
+
+def _all_texts(rows: Rows, recipe: FinetuneRecipe) -> list[str]:
+    return rows.texts + (rows.pairs(recipe.task) or [])
+
+
+def _put_pooler(model: FineTuner, beginning: Beginning) -> tuple[str, ...]:
+    """Load the pooler of the checkpoint, or say that the new one is random."""
+    if model.features.pooler is None:
+        return ()
+    if "pooler" not in beginning.heads:
+        return ("the checkpoint has no pooler: a new one starts from random weights",)
+    model.features.pooler.dense.load_state_dict(beginning.heads["pooler"])
+    return ()
+
+
+def _truncation_notes(prepared: dict[str, Prepared], recipe: FinetuneRecipe, max_length: int) -> tuple[str, ...]:
+    kept = {"head": "the beginning", "tail": "the end", "head_tail": "beginning and end"}[recipe.document.keep]
+    return tuple(
+        f"{name}: {made.truncated.texts:,} of {len(made.examples):,} texts are longer than {max_length} tokens; "
+        f"{kept} is kept, {made.truncated.tokens:,} tokens are lost"
+        for name, made in prepared.items()
+        if made.truncated.texts
+    )
+
+
+def _snapshots(out: Path | None, recipe: FinetuneRecipe, splits: Splits) -> Snapshots | None:
+    if out is None:
+        return None
+    return Snapshots(out / SNAPSHOTS, identity=_identity(recipe, splits))
+
+
+def _identity(recipe: FinetuneRecipe, splits: Splits) -> str:
+    """Hash of the recipe and of every row: what a snapshot must agree with to be gone on from."""
+    told = hashlib.sha256(recipe_yaml(recipe.but(snapshot_every=1)).encode())
+    for name, rows in splits.named().items():
+        for record in rows.records:
+            told.update(repr((name, record.text, record.text_pair, record.label)).encode("utf-8", "surrogatepass"))
+    return told.hexdigest()

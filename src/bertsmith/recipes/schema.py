@@ -1,0 +1,158 @@
+"""A fine-tuning run as a value: everything that decides its outcome, readable and writable as YAML."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+
+from bertsmith.config import Config, parse_config, with_settings
+from bertsmith.data import BatchPlan, Columns
+from bertsmith.encoder.config import Probability
+from bertsmith.errors import UserError
+from bertsmith.features import Features
+from bertsmith.files import write_text
+from bertsmith.finetuning import TaskKind, Truncate
+from bertsmith.heads import Linear
+from bertsmith.losses import CrossEntropy
+from bertsmith.text import Level
+from bertsmith.training import Budget, DeviceName, OptimizerConfig, Precision, Selection, TrainingConfig
+
+
+class DataFiles(Config):
+    """Where the texts come from. Without `dev`, the share `dev_share` of train is set aside, seeded and stratified.
+
+    Rows with the same value of `group_column` are never parted by that split.
+    """
+
+    train: str = ""
+    dev: str | None = None
+    test: str | None = None
+    columns: Columns = Columns()
+    encoding: str = "utf-8"
+    dev_share: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.1
+    group_column: str | None = None
+
+
+class Vocabulary(Config):
+    """The vocabulary trained on the training texts when an encoder starts from random weights.
+
+    `level` says whether Chinese is cut into characters, or into frequent words too (WoBERT).
+    """
+
+    size: PositiveInt = 8000
+    level: Level = "character"
+
+
+class Start(Config):
+    """Where the weights come from: a checkpoint (`model`), or random ones of a shape (`encoder`).
+
+    `encoder` is `tiny`, `mini`, `small`, `base`, `large` or the path of a JSON file with the fields
+    of an encoder. `dropout` replaces the hidden and attention dropout of the encoder.
+    """
+
+    model: str | None = None
+    encoder: str | None = None
+    vocabulary: Vocabulary = Vocabulary()
+    dropout: Probability | None = None
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> "Start":
+        if (self.model is None) == (self.encoder is None):
+            raise ValueError("give either model (a checkpoint) or encoder (a shape, from random weights)")
+        return self
+
+
+class FinetuneRecipe(Config):
+    """Fine-tuning from files to a proven model."""
+
+    kind: Literal["finetune"] = "finetune"
+    task: TaskKind = "classification"
+    start: Start
+    data: DataFiles = DataFiles()
+    document: Truncate = Truncate()
+    features: Features = Features()
+    head: Linear = Linear()
+    criterion: CrossEntropy = CrossEntropy()
+    batches: BatchPlan = BatchPlan()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    budget: Budget = Budget()
+    selection: Selection = Selection()
+    precision: Precision = "auto"
+    snapshot_every: PositiveInt = 200
+    seed: NonNegativeInt = 0
+    device: DeviceName = "auto"
+
+    @property
+    def training(self) -> TrainingConfig:
+        """The part that the training loop reads."""
+        names = TrainingConfig.model_fields.keys()
+        return TrainingConfig(**{name: getattr(self, name) for name in names})
+
+
+FROM_RANDOM_WEIGHTS: dict[str, Any] = {
+    "features": {"pooling": "mean"},
+    "optimizer": {"lr": 1e-3},
+    "budget": {"epochs": 10},
+}
+"""What replaces the defaults when nothing was pre-trained: a higher rate, more epochs, and the mean of
+all tokens, since [CLS] has not yet learned to gather anything."""
+
+
+def finetune_recipe(
+    *, given: Mapping[str, Any], file: Path | None = None, settings: Sequence[str] = ()
+) -> FinetuneRecipe:
+    """Put a recipe together: defaults, then the YAML file, then the options given, then `--set`.
+
+    Raises:
+        UserError: a field is unknown or its value does not fit.
+    """
+    chosen = with_settings(merged(read_yaml(file) if file else {}, given), settings)
+    if chosen.get("start", {}).get("encoder"):
+        chosen = merged(FROM_RANDOM_WEIGHTS, chosen)
+    return parse_config(FinetuneRecipe, chosen, where=str(file) if file else None)
+
+
+def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay one nested mapping over another; a part of another `kind` replaces the one below whole."""
+    result = dict(below)
+    for name, value in above.items():
+        lower = result.get(name)
+        if isinstance(value, Mapping) and isinstance(lower, Mapping) and _same_kind(lower, value):
+            value = merged(lower, value)
+        result[name] = value
+    return result
+
+
+def _same_kind(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return "kind" not in one or "kind" not in other or bool(one["kind"] == other["kind"])
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a recipe file.
+
+    Raises:
+        UserError: it is missing, is not YAML, or is not a mapping.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(
+            f"cannot read the recipe {path}: {error.strerror}", code="missing_file", where=str(path)
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not valid YAML: {error}", code="bad_recipe", where=str(path)) from None
+    if not isinstance(values, dict):
+        raise UserError(f"{path} must hold fields and values, found {type(values).__name__}", code="bad_recipe")
+    return values
+
+
+def recipe_yaml(recipe: Config) -> str:
+    """Write a recipe with every field, so that it still means the same when a default changes."""
+    return yaml.safe_dump(recipe.model_dump(mode="json"), allow_unicode=True, sort_keys=False)
+
+
+def write_recipe(recipe: Config, path: Path) -> None:
+    """Write `recipe.yaml`."""
+    write_text(path, recipe_yaml(recipe))

@@ -1,0 +1,106 @@
+"""Where a run starts: the encoder and the tokenizer of a checkpoint, or new ones."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from bertsmith.config import parse_config
+from bertsmith.encoder import SHAPES, Checkpoint, Encoder, EncoderConfig, load_checkpoint, new_encoder
+from bertsmith.encoder.hub import resolve
+from bertsmith.errors import UserError
+from bertsmith.recipes.schema import Start
+from bertsmith.text import Tokenizer, train_vocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """Encoder, tokenizer, what the checkpoint has on top (pooler ...), and what should be said about them."""
+
+    encoder: Encoder
+    tokenizer: Tokenizer
+    family: str
+    heads: dict[str, dict[str, Tensor]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def begin(start: Start, texts: Iterable[str], *, seed: int) -> Beginning:
+    """Load a checkpoint, or draw random weights and train a vocabulary on the texts.
+
+    Raises:
+        UserError: the checkpoint or the shape cannot be had, or tokenizer and weights do not fit.
+    """
+    if start.model is not None:
+        beginning = _from_checkpoint(resolve(start.model), start)
+    else:
+        beginning = _from_random_weights(start, texts, seed=seed)
+    _require_fit(beginning)
+    return beginning
+
+
+def shape_of(name: str) -> dict[str, Any]:
+    """The sizes of a named shape, or the fields of a JSON file.
+
+    Raises:
+        UserError: there is neither such a name nor such a file.
+    """
+    if name in SHAPES:
+        return dict(SHAPES[name])
+    path = Path(name)
+    if not path.is_file():
+        raise UserError(
+            f"--encoder {name}: no such shape or file; the shapes are {', '.join(SHAPES)}, "
+            "or give a JSON file with the fields of an encoder",
+            code="unknown_shape",
+        )
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} is not readable JSON: {error}", code="bad_config", where=str(path)) from None
+    if not isinstance(values, dict):
+        raise UserError(f"{path} must hold one JSON object", code="bad_config", where=str(path))
+    return values
+
+
+def _from_checkpoint(folder: Path, start: Start) -> Beginning:
+    checkpoint = load_checkpoint(folder)
+    encoder = checkpoint.encoder
+    if start.dropout is not None:
+        encoder = _with_dropout(checkpoint, start.dropout)
+    tokenizer = Tokenizer.from_folder(folder)
+    notes = (*checkpoint.report.notes, *tokenizer.assumptions)
+    return Beginning(encoder, tokenizer, checkpoint.family, checkpoint.heads, notes)
+
+
+def _from_random_weights(start: Start, texts: Iterable[str], *, seed: int) -> Beginning:
+    assert start.encoder is not None
+    tokenizer = train_vocabulary(texts, size=start.vocabulary.size, level=start.vocabulary.level)
+    sizes = {"vocab_size": tokenizer.vocab_size, **shape_of(start.encoder)}
+    if start.dropout is not None:
+        sizes |= {"hidden_dropout": start.dropout, "attention_dropout": start.dropout}
+    config = parse_config(EncoderConfig, sizes, where=start.encoder)
+    note = (
+        f"the encoder ({start.encoder}) starts from random weights, with a vocabulary of {tokenizer.vocab_size:,} "
+        "tokens trained on the training texts; a pre-trained checkpoint (--model) usually does much better"
+    )
+    return Beginning(new_encoder(config, seed=seed), tokenizer, "bert", notes=(note,))
+
+
+def _with_dropout(checkpoint: Checkpoint, dropout: float) -> Encoder:
+    config = checkpoint.encoder.config.but(hidden_dropout=dropout, attention_dropout=dropout)
+    encoder = new_encoder(config, seed=0)
+    encoder.load_state_dict(checkpoint.encoder.state_dict())
+    return encoder
+
+
+def _require_fit(beginning: Beginning) -> None:
+    rows, needed = beginning.encoder.config.vocab_size, beginning.tokenizer.vocab_size
+    if needed > rows:
+        raise UserError(
+            f"the tokenizer has {needed:,} tokens, but the embedding table of the weights has {rows:,} rows: "
+            "they do not belong together; use the tokenizer files that came with the weights",
+            code="vocabulary_mismatch",
+        )

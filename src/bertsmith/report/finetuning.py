@@ -1,0 +1,151 @@
+"""What a fine-tuning run found out, as the plain values a report is made of."""
+
+import json
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bertsmith.recipes import FinetuneResult, Measured, recipe_yaml
+from bertsmith.report.run import (
+    Answers,
+    Curves,
+    Notice,
+    ParameterGroup,
+    RunReport,
+    Speed,
+    Split,
+    Truncation,
+)
+
+STRATEGIES = {
+    "head": "the head is kept",
+    "tail": "the tail is kept",
+    "head_tail": "head and tail are kept, 128 + 382 of 510",
+}
+
+
+def finetune_report(result: FinetuneResult, *, log: Path, command: Sequence[str]) -> RunReport:
+    """Gather the report of a run; the curves come from its `log.jsonl`."""
+    recipe, training = result.recipe, result.training
+    start = recipe.start
+    model = start.model or f"{start.encoder} (random weights)"
+    return RunReport(
+        title=f"{recipe.task.capitalize()}: {result.splits.train.source}",
+        task=recipe.task,
+        model=model,
+        train_source=result.splits.train.source,
+        train_texts=len(result.splits.train.records),
+        labels=result.bundle.labels,
+        splits=[_split(name, measured) for name, measured in result.measured.items()],
+        truncation=Truncation(
+            strategy=STRATEGIES[recipe.document.keep],
+            max_length=result.bundle.max_length,
+            texts=result.truncated.texts,
+            tokens=result.truncated.tokens,
+        ),
+        setup=_setup(result),
+        notices=[Notice(level="info", what=note) for note in result.notes],
+        curves=_curves(log, recipe.selection.metric, training.best_step),
+        lengths=result.prepared["train"].full_lengths,
+        groups=[
+            ParameterGroup(
+                name=group.name,
+                parameters=group.size,
+                rate=group.rate,
+                decay=float(group.weight_decay),
+                tensors=list(group.parameters),
+            )
+            for group in result.groups
+        ],
+        speed=Speed(
+            seconds=float(training.seconds), tokens=training.tokens, updates=training.steps, memory=_peak_memory()
+        ),
+        command=command,
+        versions=versions(),
+        recipe=recipe_yaml(recipe),
+        language=_language(result),
+        base_model=start.model if start.model and not Path(start.model).exists() else None,
+    )
+
+
+def versions() -> dict[str, str]:
+    """What the run was computed with."""
+    names = ("bertsmith", "torch", "numpy", "tokenizers", "safetensors")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}
+
+
+def _split(name: str, measured: Measured) -> Split:
+    records = measured.rows.records
+    return Split(
+        name="dev" if name == "dev" else "test",
+        source=measured.rows.source,
+        rows=len(records),
+        metrics=measured.metrics,
+        intervals=measured.intervals,
+        answers=Answers(
+            labels=measured.labels,
+            truth=measured.truth,
+            answers=measured.answers,
+            probabilities=measured.probabilities,
+            texts=measured.rows.texts,
+            pairs=[record.text_pair or "" for record in records] if records[0].text_pair is not None else (),
+            where=[record.where for record in records],
+        ),
+    )
+
+
+def _setup(result: FinetuneResult) -> dict[str, str]:
+    recipe = result.recipe
+    return {
+        "Seed": str(recipe.seed),
+        "Device": str(result.device),
+        "Precision": recipe.precision,
+        "Features": f"{recipe.features.pooling} of {recipe.features.layers.kind} layer",
+        "Epochs": f"{result.training.epochs:g}",
+        "Texts an update": str(recipe.batches.batch_size),
+        "Stopped early": "yes" if result.training.stopped_early else "no",
+    }
+
+
+def _curves(log: Path, metric: str, best_step: int | None) -> Curves | None:
+    lines = _log_lines(log)
+    updates = [line for line in lines if "loss" in line]
+    evaluations = [line for line in lines if metric in line.get("evaluation", {})]
+    if not updates:
+        return None
+    return Curves(
+        steps=np.array([line["step"] for line in updates]),
+        loss=np.array([line["loss"] for line in updates], dtype=float),
+        rate=np.array([line["lr"] for line in updates], dtype=float),
+        metric=metric,
+        dev_steps=np.array([line["step"] for line in evaluations], dtype=np.int64),
+        dev=np.array([line["evaluation"][metric] for line in evaluations], dtype=float),
+        best_step=best_step,
+    )
+
+
+def _log_lines(log: Path) -> list[Mapping[str, Any]]:
+    if not log.exists():
+        return []
+    return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+
+
+def _language(result: FinetuneResult) -> str:
+    """`zh` where Chinese characters are a good part of the training texts, else `en`."""
+    sample = "".join(record.text for record in result.splits.train.records[:200])
+    chinese = sum("\u4e00" <= character <= "\u9fff" for character in sample)
+    return "zh" if chinese > 0.2 * max(len(sample), 1) else "en"
+
+
+def _peak_memory() -> int | None:
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,33 @@
+"""What a fine-tuning run leaves in its folder."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bertsmith.data import write_rows
+from bertsmith.files import write_text
+from bertsmith.recipes import FinetuneResult, finish_folder, save_bundle
+from bertsmith.report.card import model_card
+from bertsmith.report.finetuning import finetune_report
+from bertsmith.report.render import run_page
+
+
+def write_outputs(result: FinetuneResult, out: Path, *, command: Sequence[str]) -> dict[str, Any]:
+    """Write model, predictions, report, model card and metrics; then forget the snapshots.
+
+    Returns the object that `metrics.json` holds and `finetune --json` prints.
+
+    Raises:
+        UserError: the disk is full or the folder cannot be written; the snapshots are kept.
+    """
+    save_bundle(result.bundle, out)
+    for name, measured in result.measured.items():
+        write_rows(out / f"predictions_{name}.jsonl", measured.lines())
+    report = finetune_report(result, log=out / "log.jsonl", command=command)
+    write_text(out / "report.html", run_page(report))
+    write_text(out / "README.md", model_card(report, folder=str(out)))
+    summary = {"out": str(out), **result.summary()}
+    write_text(out / "metrics.json", json.dumps(summary, ensure_ascii=False, indent=1) + "\n")
+    finish_folder(out)
+    return summary
