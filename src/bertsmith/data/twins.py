@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Int, UInt64
 
 from bertsmith.data.grams import Signatures, at_least, comparable, gram_set, posted, sign
 
@@ -43,28 +43,32 @@ def find_twins(
 
 @dataclass(frozen=True, slots=True)
 class _Postings:
-    """Postings by gram, within a gram by the size of their text; `ends` is where the run of a gram ends."""
+    """Postings by gram, within a gram by the size of their text; `ends` is where the run of a gram ends.
+
+    `left` counts the grams of the text from this one on; `firsts` repeats the first word of its bitmap.
+    What every candidate needs lies beside it here, so that neighbours in memory are compared.
+    """
 
     owners: Int[np.ndarray, "postings"]
-    places: Int[np.ndarray, "postings"]
     ends: Int[np.ndarray, "postings"]
+    sizes: Int[np.ndarray, "postings"]
+    left: Int[np.ndarray, "postings"]
+    firsts: UInt64[np.ndarray, "postings"]
 
 
 class _Search:
-    """Distinct texts by (side, text), in ascending order of the size of their gram sets."""
+    """Distinct texts by (side, text)."""
 
     def __init__(self, keys: Sequence[tuple[int, str]], sides: int, threshold: float) -> None:
-        signatures = sign([text for _, text in keys], threshold) if keys else None
         self.threshold = threshold
         self.found = np.full((len(keys), sides), -1, dtype=np.int64)
         self.texts = [text for _, text in keys]
         self.sides = np.array([side for side, _ in keys], dtype=np.int64)
-        self.signatures = signatures
 
     def run(self) -> Int[np.ndarray, "texts sides"]:
         """Fill and return, for each text and side, the number of a similar text there."""
-        if self.signatures is not None:
-            for lower, upper in self._candidates(self.signatures):
+        if self.texts:
+            for lower, upper in self._candidates(sign(self.texts, self.threshold)):
                 for one, other in zip(lower.tolist(), upper.tolist(), strict=True):
                     self._compare(one, other)
         return self.found
@@ -80,38 +84,64 @@ class _Search:
             self.found[other, to_other] = one
 
     def _candidates(self, signatures: Signatures) -> Iterator[Pairs]:
-        """Pairs that share a rare gram and pass every filter: neighbours in a run first, then ever farther."""
+        """Pairs that share a rare gram and pass every filter: neighbours in a run first, then ever farther.
+
+        The smaller text of a pair must share one of even fewer of its grams, since the larger has more.
+        """
         postings = _by_gram(signatures)
-        sizes = signatures.sizes
-        alone = 2 * self.threshold / (1 + self.threshold)
-        active = np.flatnonzero(postings.places < posted(sizes, alone)[postings.owners])
+        sums = np.arange(2 * int(signatures.sizes.max()) + 1)
+        needed = at_least(self.threshold / (1 + self.threshold) * sums).astype(np.int32)
+        few = posted(postings.sizes, 2 * self.threshold / (1 + self.threshold))
+        active = np.flatnonzero(postings.sizes - postings.left < few)
         distance = 0
         while len(active):
             distance += 1
             active = active[active + distance < postings.ends[active]]
-            small, large = sizes[postings.owners[active]], sizes[postings.owners[active + distance]]
-            active = active[small >= self.threshold * large - 1e-9]
+            active = active[postings.sizes[active] >= self.threshold * postings.sizes[active + distance] - 1e-9]
+            if distance.bit_count() == 1:
+                active = self._wanted(postings, active, distance)
             for start in range(0, len(active), _SLICE):
-                part = active[start : start + _SLICE]
-                yield self._filtered(postings, part, part + distance, signatures)
+                lower = active[start : start + _SLICE]
+                yield self._unlike(signatures, *_promising(postings, needed, lower, lower + distance))
 
-    def _filtered(
-        self, postings: _Postings, lower: Int[np.ndarray, "_"], upper: Int[np.ndarray, "_"], signatures: Signatures
+    def _wanted(self, postings: _Postings, active: Int[np.ndarray, "_"], distance: int) -> Int[np.ndarray, "_"]:
+        """Drop the postings that neither seek a twin themselves nor can be one to a seeker farther on."""
+        seekers = np.any(self.found[:, np.unique(self.sides)] < 0, axis=1)
+        seeking = seekers[postings.owners]
+        places = np.where(seeking, np.arange(len(seeking)), -1)
+        starts = np.flatnonzero(np.diff(postings.ends, prepend=-1))
+        last = np.repeat(np.maximum.reduceat(places, starts), np.diff(np.append(starts, len(places))))
+        wanted = seeking[active] | (active + distance <= last[active])
+        return active[np.flatnonzero(wanted)]
+
+    def _unlike(
+        self,
+        signatures: Signatures,
+        one: Int[np.ndarray, "_"],
+        other: Int[np.ndarray, "_"],
+        allowed: Int[np.ndarray, "_"],
     ) -> Pairs:
-        one, other = postings.owners[lower], postings.owners[upper]
-        sizes = signatures.sizes
-        total = sizes[one] + sizes[other]
-        needed = at_least(self.threshold / (1 + self.threshold) * total)
-        left = np.minimum(sizes[one] - postings.places[lower], sizes[other] - postings.places[upper])
-        unknown = (self.found[one, self.sides[other]] < 0) | (self.found[other, self.sides[one]] < 0)
-        kept = np.flatnonzero(unknown & (left >= needed))
-        one, other, allowed = one[kept], other[kept], (total - 2 * needed)[kept]
+        """Of promising pairs, those that still seek a twin and whose whole bitmaps are alike enough."""
+        kept = (self.found[one, self.sides[other]] < 0) | (self.found[other, self.sides[one]] < 0)
+        one, other, allowed = one[kept], other[kept], allowed[kept]
         for words in _STAGES:
             different = signatures.bitmaps[one, :words] ^ signatures.bitmaps[other, :words]
-            kept = np.flatnonzero(np.bitwise_count(different).sum(axis=1, dtype=np.int64) <= allowed)
+            kept = np.bitwise_count(different).sum(axis=1, dtype=np.int64) <= allowed
             one, other, allowed = one[kept], other[kept], allowed[kept]
         pairs = np.unique(one * len(self.texts) + other)
-        return pairs // max(1, len(self.texts)), pairs % max(1, len(self.texts))
+        return pairs // len(self.texts), pairs % len(self.texts)
+
+
+def _promising(
+    postings: _Postings, needed: Int[np.ndarray, "_"], lower: Int[np.ndarray, "_"], upper: Int[np.ndarray, "_"]
+) -> tuple[Int[np.ndarray, "_"], Int[np.ndarray, "_"], Int[np.ndarray, "_"]]:
+    """Pairs with enough grams left to share, and first words of bitmaps no more unlike than `allowed`."""
+    total = postings.sizes[lower] + postings.sizes[upper]
+    least = needed[total]
+    allowed = total - 2 * least
+    unlike = np.bitwise_count(postings.firsts[lower] ^ postings.firsts[upper])
+    kept = np.flatnonzero((np.minimum(postings.left[lower], postings.left[upper]) >= least) & (unlike <= allowed))
+    return postings.owners[lower[kept]], postings.owners[upper[kept]], allowed[kept]
 
 
 def _by_gram(signatures: Signatures) -> _Postings:
@@ -128,7 +158,13 @@ def _by_gram(signatures: Signatures) -> _Postings:
     grams = keys[order] >> bits
     starts = np.flatnonzero(np.concatenate([[True], grams[1:] != grams[:-1]]))
     counts = np.diff(np.append(starts, len(grams)))
-    shared = np.repeat(counts > 1, counts)
-    order, counts = order[shared], counts[counts > 1]
-    ends = np.repeat(np.cumsum(counts), counts)
-    return _Postings(signatures.owners[order], signatures.places[order], ends)
+    order, counts = order[np.repeat(counts > 1, counts)], counts[counts > 1]
+    owners = signatures.owners[order]
+    sizes = signatures.sizes[owners].astype(np.int32)
+    return _Postings(
+        owners=owners,
+        ends=np.repeat(np.cumsum(counts), counts),
+        sizes=sizes,
+        left=sizes - signatures.places[order],
+        firsts=signatures.bitmaps[owners, 0],
+    )
