@@ -187,9 +187,11 @@ def _prepared_run(recipe: FinetuneRecipe, splits: Splits, device: torch.device) 
     counts = np.bincount(splits.targets(splits.train), minlength=len(splits.labels)).tolist()
     generator = torch.Generator().manual_seed(recipe.seed)
     model = FineTuner(task, beginning.encoder, label_counts=counts, generator=generator)
+    head = f"the head ({recipe.head.kind}, {len(splits.labels)} labels) is new: random weights from seed {recipe.seed}"
     notes = (
         *splits.notes,
         *beginning.notes,
+        head,
         *_put_pooler(model, beginning),
         *_truncation_notes(prepared, recipe, max_length),
     )

@@ -71,8 +71,17 @@ def _from_checkpoint(folder: Path, start: Start) -> Beginning:
     if start.dropout is not None:
         encoder = _with_dropout(checkpoint, start.dropout)
     tokenizer = Tokenizer.from_folder(folder)
-    notes = (*checkpoint.report.notes, *tokenizer.assumptions)
+    notes = (*checkpoint.report.notes, *_left_out(checkpoint), *tokenizer.assumptions)
     return Beginning(encoder, tokenizer, checkpoint.family, checkpoint.heads, notes)
+
+
+def _left_out(checkpoint: Checkpoint) -> tuple[str, ...]:
+    """What the file holds and this task does not use."""
+    names = checkpoint.report.unexpected
+    if not names:
+        return ()
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return (f"left out, without a place in the encoder: {', '.join(names[:5])}{more} of {checkpoint.report.source}",)
 
 
 def _from_random_weights(start: Start, texts: Iterable[str], *, seed: int) -> Beginning:
