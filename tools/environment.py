@@ -20,12 +20,16 @@ MINIMUM = (3, 11)
 def main(kind: str) -> None:
     """Make the environment of this kind, unless it is there."""
     if sys.version_info < MINIMUM:
-        sys.exit(f"bertsmith needs Python {MINIMUM[0]}.{MINIMUM[1]} or later, this is {sys.version.split()[0]}; "
-                 "name another one: make PYTHON=python3.12 demo")
+        sys.exit(
+            f"bertsmith needs Python {MINIMUM[0]}.{MINIMUM[1]} or later, this is {sys.version.split()[0]}; "
+            "name another one: make PYTHON=python3.12 demo"
+        )
     if is_made(kind):
         return
     create_venv()
-    print(f"installing the pinned versions of constraints.txt into .venv ({kind}); this takes a few minutes", flush=True)
+    print(
+        f"installing the pinned versions of constraints.txt into .venv ({kind}); this takes a few minutes", flush=True
+    )
     torch = next(line for line in pins() if line.startswith("torch=="))
     install(torch)  # by its exact version and first: a range would pull the newest CUDA build
     install("-c", str(ROOT / "constraints.txt"), "-e", f"{ROOT}[{EXTRAS[kind]}]")
@@ -40,10 +44,12 @@ def create_venv() -> None:
         import venv
     except ImportError:
         version = f"{sys.version_info[0]}.{sys.version_info[1]}"
-        sys.exit("this Python has no venv/ensurepip module. Install it and run make again:\n"
-                 f"  Debian, Ubuntu:  apt install python{version}-venv   (or python3-venv)\n"
-                 "  Fedora:          dnf install python3\n"
-                 "  elsewhere:       a Python from python.org, conda or pyenv brings it along")
+        sys.exit(
+            "this Python has no venv/ensurepip module. Install it and run make again:\n"
+            f"  Debian, Ubuntu:  apt install python{version}-venv   (or python3-venv)\n"
+            "  Fedora:          dnf install python3\n"
+            "  elsewhere:       a Python from python.org, conda or pyenv brings it along"
+        )
     if not PYTHON.exists():
         venv.create(VENV, with_pip=True, clear=VENV.exists())
 
