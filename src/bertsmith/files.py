@@ -23,6 +23,8 @@ _REASONS = {
     errno.EPERM: ("not_writable", "writing there is not permitted; choose another place"),
     errno.EROFS: ("not_writable", "that disk is read-only; choose another place"),
     errno.ENOTDIR: ("not_a_folder", "a part of the path is a file, not a folder"),
+    errno.EEXIST: ("not_a_folder", "a part of the path is a file, not a folder"),
+    errno.ENOENT: ("not_writable", "new files cannot be made there; choose another place"),
     errno.EISDIR: ("not_a_file", "that is a folder, not a file"),
     errno.ENAMETOOLONG: ("bad_path", "the path is too long"),
 }
@@ -30,12 +32,28 @@ _REASONS = {
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn the operating system's refusals while writing `path` into a `UserError`."""
+    """Turn the operating system's refusals while writing `path` into a `UserError`.
+
+    A reader that went away (`| head`) refuses nothing: that error passes.
+    """
     try:
         yield
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        code, advice = _REASONS.get(error.errno or 0, ("not_writable", error.strerror or str(error)))
-        raise UserError(f"cannot write {path}: {advice}", code=code, where=str(path)) from error
+        raise _refusal(path, error) from error
+
+
+def explained(error: OSError) -> UserError | None:
+    """What the user can do about an error of the operating system; None if it is a bug of ours."""
+    fixable = error.errno in _REASONS.keys() - {errno.ENOENT, errno.EEXIST}
+    return _refusal(error.filename or "the output", error) if fixable else None
+
+
+def _refusal(path: object, error: OSError) -> UserError:
+    code, advice = _REASONS.get(error.errno or 0, ("not_writable", error.strerror or str(error)))
+    verb = "use" if code == "bad_path" else "write"
+    return UserError(f"cannot {verb} {path}: {advice}", code=code, where=str(path))
 
 
 @contextmanager
@@ -119,6 +137,8 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
 def require_output_folder(folder: Path, *, overwrite: bool, resume: bool) -> None:
     """Make sure a run may write into `folder`: it is new, empty, resumed or to be overwritten.
 
+    Nothing stays behind: a folder made to try it is removed again.
+
     Raises:
         UserError: it is a file, holds something already, or cannot be written.
     """
@@ -130,11 +150,16 @@ def require_output_folder(folder: Path, *, overwrite: bool, resume: bool) -> Non
             code="out_not_empty",
             where=str(folder),
         )
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
     with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".probe.", dir=folder)
-        os.close(handle)
-        os.unlink(name)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(prefix=".probe.", dir=folder)
+            os.close(handle)
+            os.unlink(name)
+        finally:
+            for path in filter(Path.exists, new):
+                path.rmdir()
 
 
 def _settle(temporary: Path) -> None:

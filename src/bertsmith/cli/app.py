@@ -12,8 +12,10 @@ from typing import Any
 from cyclopts import App, CycloptsError
 
 from bertsmith.cli import check, demo, doctor, evaluate, finetune, predict
-from bertsmith.cli.output import print_error
+from bertsmith.cli.check import ErrorsFound
+from bertsmith.cli.output import forget_stdout, print_error
 from bertsmith.errors import Interrupted, UserError
+from bertsmith.files import explained
 
 PRIVACY = {"HF_HUB_DISABLE_TELEMETRY": "1", "ORT_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
 """Set unless the user set them: nothing we call may phone home."""
@@ -40,9 +42,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(command: Callable[[], Any], tokens: Sequence[str]) -> int:
     """Call a command; every way it can end has one exit code and one message."""
-    as_json = "--json" in tokens
+    as_json = "--json" in tokens and _leads()
     try:
         command()
+        sys.stdout.flush()
+    except ErrorsFound as error:
+        print_error(error, as_json=False)
+        return 2
     except UserError as error:
         print_error(error, as_json=as_json)
         return 2
@@ -53,9 +59,21 @@ def run(command: Callable[[], Any], tokens: Sequence[str]) -> int:
         print(str(error) or "interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        forget_stdout()
+    except OSError as error:
+        problem = explained(error)
+        if problem is None:
+            raise
+        if error.filename is None:
+            forget_stdout()
+        print_error(problem, as_json=as_json)
+        return 2
     return 0
+
+
+def _leads() -> bool:
+    """Whether this process speaks for all that torchrun started; asked without importing torch."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _usage(error: CycloptsError) -> str:

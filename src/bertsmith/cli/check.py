@@ -64,7 +64,8 @@ def check(
     else:
         print_report(report)
     if report.errors:
-        raise ErrorsFound(f"{len(report.errors)} of the findings are errors: a training run would refuse this data")
+        told = "one finding is an error" if len(report.errors) == 1 else f"{len(report.errors)} findings are errors"
+        raise ErrorsFound(f"{told}: a training run would refuse this data")
 
 
 class ErrorsFound(UserError):

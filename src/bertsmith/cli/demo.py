@@ -46,14 +46,16 @@ def demo(
     """
     run, options = run or RunOptions(), common or CommonOptions()
     summary = journey(out, language, run=run, options=options)
+    if summary is None:
+        return
     if options.json:
         print_json(summary)
     else:
         print_journey(summary)
 
 
-def journey(out: Path, language: str, *, run: RunOptions, options: CommonOptions) -> dict[str, Any]:
-    """Everything the demo does; returns what it found."""
+def journey(out: Path, language: str, *, run: RunOptions, options: CommonOptions) -> dict[str, Any] | None:
+    """Everything the demo does; returns what it found, None on processes that only help."""
     from bertsmith.files import require_output_folder
     from bertsmith.recipes import merged
 
@@ -63,6 +65,8 @@ def journey(out: Path, language: str, *, run: RunOptions, options: CommonOptions
     say("no group is parted between training, development and test, so the test asks new questions\n")
     given = merged(RECIPE, {"data": {name: str(path) for name, path in files.items()}})
     summary = run_finetune(given, out=out / "model", columns=None, run=run, common=options)
+    if summary is None:
+        return None
     summary["naive_bayes_test_accuracy"] = naive_bayes(splits["train"] + splits["dev"], splits["test"])
     summary["answers"] = ask(out / "model", QUESTIONS[language], options)
     summary["report"] = str(out / "model" / "report.html")

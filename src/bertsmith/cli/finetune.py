@@ -2,10 +2,13 @@
 
 import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from bertsmith.cli.options import CommonOptions, RunOptions, nested, text_of
 from bertsmith.cli.output import print_json
+
+if TYPE_CHECKING:
+    from bertsmith.recipes import FinetuneRecipe
 
 TASKS = Literal["classification", "pair"]
 
@@ -86,6 +89,8 @@ def finetune(
         }
     )
     summary = run_finetune(given, out=out, columns=columns, run=run, common=common)
+    if summary is None:
+        return
     if common.json:
         print_json(summary)
     else:
@@ -94,37 +99,51 @@ def finetune(
 
 def run_finetune(
     given: dict[str, Any], *, out: Path, columns: str | None, run: RunOptions, common: CommonOptions
-) -> dict[str, Any]:
-    """Run it and write everything to `out`; returns the JSON object."""
-    import json
-
-    from bertsmith.data import Columns
+) -> dict[str, Any] | None:
+    """Run it and write everything to `out`; returns the JSON object, None on processes that only help."""
     from bertsmith.files import require_output_folder
-    from bertsmith.recipes import finetune, finetune_recipe, prepare_folder, read_splits, write_recipe
+    from bertsmith.recipes import LOG, finetune, is_complete, read_splits
     from bertsmith.report import write_outputs
     from bertsmith.training import LogFile, is_leader, progress_listener
 
-    if columns:
-        given = {**given, "data": {**given.get("data", {}), "columns": Columns.parse(columns).model_dump()}}
-    stored = out / "recipe.yaml"
-    goes_on = run.resume and stored.exists()
-    file = common.recipe or (stored if goes_on else None)
-    recipe = finetune_recipe(given=given, file=file, settings=common.settings)
+    recipe = chosen_recipe(given, out=out, columns=columns, run=run, common=common)
     if is_leader():
         require_output_folder(out, overwrite=run.overwrite, resume=run.resume)
-    finished = out / "metrics.json"
-    if goes_on and finished.exists() and not (out / "checkpoints").exists():
-        print(f"{out}: this run is complete; nothing to resume", file=sys.stderr)
-        return dict(json.loads(finished.read_text(encoding="utf-8")))
+    if run.resume and is_complete(out):
+        return stored_summary(out) if is_leader() else None
     splits = read_splits(recipe)
-    if is_leader():
-        prepare_folder(out, keep_snapshots=run.resume)
-        write_recipe(recipe, stored)
-    listeners = (progress_listener(), LogFile(out / "log.jsonl"))
+    listeners = (progress_listener(), LogFile(out / LOG))
     result = finetune(recipe, splits, out=out, resume=run.resume, listeners=listeners)
-    if not result.leads:
-        return {}
-    return write_outputs(result, out, command=["bertsmith", *sys.argv[1:]])
+    return write_outputs(result, out, command=["bertsmith", *sys.argv[1:]]) if result.leads else None
+
+
+def chosen_recipe(
+    given: dict[str, Any], *, out: Path, columns: str | None, run: RunOptions, common: CommonOptions
+) -> "FinetuneRecipe":
+    """The recipe the options stand for; with `--resume` that of the run in `out`, which they must not contradict."""
+    from bertsmith.data import Columns
+    from bertsmith.recipes import RECIPE, finetune_recipe, require_run, require_same_run
+
+    if columns:
+        given = {**given, "data": {**given.get("data", {}), "columns": Columns.parse(columns).model_dump()}}
+    stored = out / RECIPE
+    if run.resume and not run.overwrite:
+        require_run(out)
+    if not (run.resume and stored.exists()):
+        return finetune_recipe(given=given, file=common.recipe, settings=common.settings)
+    recipe = finetune_recipe(given=given, file=common.recipe or stored, settings=common.settings)
+    require_same_run(recipe, finetune_recipe(given={}, file=stored), where=stored)
+    return recipe
+
+
+def stored_summary(out: Path) -> dict[str, Any]:
+    """What a complete run found."""
+    import json
+
+    from bertsmith.recipes import METRICS
+
+    print(f"{out}: this run is complete; nothing to resume", file=sys.stderr)
+    return dict(json.loads((out / METRICS).read_text(encoding="utf-8")))
 
 
 def print_summary(summary: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -12,6 +13,11 @@ from bertsmith.errors import UserError
 def print_json(values: Mapping[str, Any]) -> None:
     """Print one JSON object on stdout, in one line; NaN becomes null."""
     print(json.dumps(without_nan(values), ensure_ascii=False, allow_nan=False), flush=True)
+
+
+def forget_stdout() -> None:
+    """Send the rest of stdout nowhere: nobody can read it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def print_error(error: UserError, *, as_json: bool) -> None:

@@ -34,12 +34,12 @@ class FileKind:
 
 
 def kind_of(path: Path) -> FileKind:
-    """Tell format and compression from the file name.
+    """Tell format and compression from the file name; a device or a pipe speaks JSON lines.
 
     Raises:
         UserError: the extension is unknown; the message lists those that are known.
     """
-    if path == STREAM:
+    if path == STREAM or _is_device(path):
         return FileKind("jsonl")
     compression = _COMPRESSIONS.get(path.suffix.lower(), "none")
     bare = path if compression == "none" else path.with_suffix("")
@@ -72,6 +72,10 @@ def require_file(path: Path) -> None:
 def display_name(path: Path) -> str:
     """The name a place in this file begins with."""
     return "stdin" if path == STREAM else str(path)
+
+
+def _is_device(path: Path) -> bool:
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def _nearby(path: Path) -> str:

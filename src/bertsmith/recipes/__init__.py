@@ -2,8 +2,9 @@
 
 from bertsmith.recipes.bundle import Bundle, load_bundle, save_bundle
 from bertsmith.recipes.evaluation import Measured, evaluate_bundle, measure
-from bertsmith.recipes.finetuning import FinetuneResult, finetune
-from bertsmith.recipes.folder import finish_folder, prepare_folder
+from bertsmith.recipes.finetuning import finetune
+from bertsmith.recipes.folder import LOG, METRICS, RECIPE, finish_folder, is_complete, require_run
+from bertsmith.recipes.result import FinetuneResult
 from bertsmith.recipes.schema import (
     DataFiles,
     FinetuneRecipe,
@@ -12,11 +13,14 @@ from bertsmith.recipes.schema import (
     finetune_recipe,
     merged,
     recipe_yaml,
-    write_recipe,
+    require_same_run,
 )
 from bertsmith.recipes.splits import Rows, Splits, make_splits, read_rows, read_splits
 
 __all__ = [
+    "LOG",
+    "METRICS",
+    "RECIPE",
     "Bundle",
     "DataFiles",
     "FinetuneRecipe",
@@ -30,14 +34,15 @@ __all__ = [
     "finetune",
     "finetune_recipe",
     "finish_folder",
+    "is_complete",
     "load_bundle",
     "make_splits",
     "measure",
     "merged",
-    "prepare_folder",
     "read_rows",
     "read_splits",
     "recipe_yaml",
+    "require_run",
+    "require_same_run",
     "save_bundle",
-    "write_recipe",
 ]

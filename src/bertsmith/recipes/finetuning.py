@@ -5,16 +5,17 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
-from bertsmith.finetuning import FineTuner, LabelledUpdates, Prepared, Task, Truncated, length_limit, prepare
+from bertsmith.finetuning import FineTuner, LabelledUpdates, Prepared, Task, length_limit, prepare
 from bertsmith.finetuning import probabilities as predict
 from bertsmith.metrics import classification_metrics
 from bertsmith.recipes.bundle import Bundle
 from bertsmith.recipes.evaluation import Measured, measure
+from bertsmith.recipes.folder import SNAPSHOTS, prepare_folder
+from bertsmith.recipes.result import FinetuneResult
 from bertsmith.recipes.schema import FinetuneRecipe, recipe_yaml
 from bertsmith.recipes.splits import Rows, Splits
 from bertsmith.recipes.start import Beginning, begin
@@ -30,56 +31,10 @@ from bertsmith.training import (
     joined_ranks,
     local_rank,
     parameter_groups,
+    require_metric,
     resolve_device,
     train,
 )
-
-SNAPSHOTS = "checkpoints"
-
-
-@dataclass(frozen=True, slots=True)
-class FinetuneResult:
-    """Everything a run found out. `leads` is False on the processes that only helped."""
-
-    recipe: FinetuneRecipe
-    bundle: Bundle
-    splits: Splits
-    prepared: dict[str, Prepared]
-    measured: dict[str, Measured]
-    training: TrainingResult
-    groups: tuple[ParameterGroup, ...]
-    device: torch.device
-    notes: tuple[str, ...]
-    seconds: float
-    leads: bool = True
-
-    @property
-    def truncated(self) -> Truncated:
-        """What shortening cost the training texts."""
-        return self.prepared["train"].truncated
-
-    def summary(self) -> dict[str, Any]:
-        """The object `finetune --json` prints, without `out`."""
-        result = self.training
-        return {
-            **{name: dict(measured.metrics) for name, measured in self.measured.items()},
-            "labels": list(self.bundle.labels),
-            "train_texts": len(self.splits.train.records),
-            "truncated": {
-                "texts": self.truncated.texts,
-                "tokens": self.truncated.tokens,
-                "splits": {
-                    name: {"texts": prepared.truncated.texts, "tokens": prepared.truncated.tokens}
-                    for name, prepared in self.prepared.items()
-                },
-            },
-            "steps": result.steps,
-            "best_step": result.best_step,
-            "seconds": round(self.seconds, 3),
-            "tokens_per_second": round(result.tokens / result.seconds, 1) if result.seconds else None,
-            "seed": self.recipe.seed,
-            "notes": list(self.notes),
-        }
 
 
 def finetune(
@@ -92,7 +47,8 @@ def finetune(
 ) -> FinetuneResult:
     """Train on `splits.train`, keep what is best on `splits.dev`, measure on dev and test.
 
-    With `out`, snapshots go to `out/checkpoints`; nothing else is written here. Under torchrun the
+    With `out`, recipe.yaml and the snapshots go there, in place of what an earlier run left: only once
+    everything is read and fits, so that a refusal costs nobody an old result. Under torchrun the
     processes share the work.
 
     Raises:
@@ -103,6 +59,9 @@ def finetune(
     device = resolve_device(recipe.device, local_rank=local_rank())
     with joined_ranks(device) as ranks:
         run = _prepared_run(recipe, splits, device)
+        run.require_metric()
+        if ranks.leads and out is not None:
+            prepare_folder(out, recipe, keep_snapshots=resume)
         if ranks.leads:
             run.tell(listeners)
         result = train(
@@ -149,9 +108,19 @@ class _PreparedRun:
         return predict(self.model, self.prepared[name].examples, device=self.device, dtype=dtype)
 
     def dev_metrics(self) -> dict[str, float]:
-        chances = self.probabilities("dev")
-        truth = self.splits.targets(self.splits.dev)
-        return classification_metrics(truth, chances.argmax(1), labels=self.splits.labels, probabilities=chances)
+        return self._metrics(self.probabilities("dev"))
+
+    def require_metric(self) -> None:
+        """What can be measured does not depend on the answers: right ones will do."""
+        require_metric(self._metrics(np.eye(len(self.splits.labels))[self._truth]), self.recipe.selection)
+
+    @property
+    def _truth(self) -> np.ndarray:
+        return self.splits.targets(self.splits.dev)
+
+    def _metrics(self, chances: np.ndarray) -> dict[str, float]:
+        answers = chances.argmax(1)
+        return classification_metrics(self._truth, answers, labels=self.splits.labels, probabilities=chances)
 
     def result(self, training: TrainingResult, ranks: Ranks, *, seconds: float) -> FinetuneResult:
         names = [name for name in self.prepared if name != "train" and ranks.leads]

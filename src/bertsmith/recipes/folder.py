@@ -1,25 +1,78 @@
-"""The folder of a run: made ready before training, complete at the end."""
+"""The folder of a run: made ready once training can begin, complete at the end."""
 
 import shutil
+from fnmatch import fnmatch
 from pathlib import Path
 
+from bertsmith.config import Config
+from bertsmith.errors import UserError
 from bertsmith.files import writing
+from bertsmith.recipes.schema import write_recipe
+
+RECIPE, LOG, METRICS, SNAPSHOTS = "recipe.yaml", "log.jsonl", "metrics.json", "checkpoints"
+LEAVES = (
+    *(RECIPE, LOG, METRICS, SNAPSHOTS, "predictions_*.jsonl", "report.html", "README.md"),
+    *("config.json", "model.safetensors"),
+    *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt"),
+)
+"""What a run leaves in its folder."""
 
 
-def prepare_folder(out: Path, *, keep_snapshots: bool) -> None:
-    """Remove what an earlier run left in `out`; snapshots and the log stay if this run goes on from them."""
-    kept = {"checkpoints", "log.jsonl", "recipe.yaml"} if keep_snapshots else set()
+def prepare_folder(out: Path, recipe: Config, *, keep_snapshots: bool) -> None:
+    """Write `recipe.yaml` where an earlier run's files were; snapshots and log stay if this run goes on from them.
+
+    Files that no run writes are left alone. metrics.json goes first and recipe.yaml last, so that a
+    folder half cleared is never taken for a complete run.
+
+    Raises:
+        UserError: the folder cannot be written.
+    """
+    kept = (RECIPE, SNAPSHOTS, LOG) if keep_snapshots else (RECIPE,)
     with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+        (out / METRICS).unlink(missing_ok=True)
         for path in out.iterdir():
-            if path.name in kept:
-                continue
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
+            if path.name not in kept and _is_left_by_a_run(path.name):
+                _remove(path)
+    write_recipe(recipe, out / RECIPE)
 
 
 def finish_folder(out: Path) -> None:
     """Remove the snapshots: the run is complete."""
     with writing(out):
-        shutil.rmtree(out / "checkpoints", ignore_errors=True)
+        shutil.rmtree(out / SNAPSHOTS, ignore_errors=True)
+
+
+def is_complete(out: Path) -> bool:
+    """Whether a run has written everything here."""
+    return (out / METRICS).exists() and not (out / SNAPSHOTS).exists()
+
+
+def require_run(out: Path) -> None:
+    """Make sure that going on in `out` would not clear away a model that no run of ours made.
+
+    Raises:
+        UserError: there is a model, or a part of one, but no recipe.yaml.
+    """
+    if (out / RECIPE).exists() or not out.is_dir():
+        return
+    found = sorted(path.name for path in out.iterdir() if any(fnmatch(path.name, pattern) for pattern in LEAVES))
+    if found:
+        raise UserError(
+            f"--out {out} holds {found[0]} but no {RECIPE}, so there is no run to go on with; "
+            "choose another folder, or replace what is there with --overwrite",
+            code="not_a_run",
+            where=str(out),
+        )
+
+
+def _is_left_by_a_run(name: str) -> bool:
+    """Also what a killed run was just writing: `.metrics.json.x1y2z3w4`."""
+    return any(fnmatch(name, pattern) or fnmatch(name, f".{pattern}.????????") for pattern in LEAVES)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()

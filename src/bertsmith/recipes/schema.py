@@ -108,10 +108,39 @@ def finetune_recipe(
     Raises:
         UserError: a field is unknown or its value does not fit.
     """
-    chosen = with_settings(merged(read_yaml(file) if file else {}, given), settings)
-    if chosen.get("start", {}).get("encoder"):
+    below = read_yaml(file) if file else {}
+    if given.get("start"):
+        below = merged(below, {"start": {"model": None, "encoder": None}})
+    chosen = with_settings({"start": {}, **merged(below, given)}, settings)
+    if isinstance(chosen["start"], Mapping) and chosen["start"].get("encoder"):
         chosen = merged(FROM_RANDOM_WEIGHTS, chosen)
     return parse_config(FinetuneRecipe, chosen, where=str(file) if file else None)
+
+
+def require_same_run(recipe: FinetuneRecipe, stored: FinetuneRecipe, *, where: Path) -> None:
+    """Make sure a run goes on as it began; only how often it is saved may change.
+
+    Raises:
+        UserError: names the fields that differ.
+    """
+    ours, theirs = (_flat(each.but(snapshot_every=1).model_dump(mode="json")) for each in (recipe, stored))
+    differ = [name for name in {**theirs, **ours} if ours.get(name) != theirs.get(name)]
+    if differ:
+        told = ", ".join(f"{name} is {ours.get(name)!r} and was {theirs.get(name)!r}" for name in differ[:5])
+        raise UserError(
+            f"{where}: the run to go on with was begun with other settings: {told}; "
+            "leave these options out, or start anew with --overwrite",
+            code="other_run",
+            where=str(where),
+        )
+
+
+def _flat(values: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+    """`{"a": {"b": 1}}` -> `{"a.b": 1}`."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        flat |= _flat(value, f"{path}{name}.") if isinstance(value, Mapping) else {f"{path}{name}": value}
+    return flat
 
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from bertsmith.training.progress import ProgressBar, ProgressLines, progress_lis
 from bertsmith.training.protocols import Build, Evaluate, MicroBatch, Trainable, Updates
 from bertsmith.training.ranks import Ranks, is_leader, joined_ranks, local_rank
 from bertsmith.training.schedule import Constant, Linear, Schedule
+from bertsmith.training.selection import require_metric
 from bertsmith.training.snapshots import Snapshots
 from bertsmith.training.step import Step, plain
 
@@ -54,6 +55,7 @@ __all__ = [
     "parameter_groups",
     "plain",
     "progress_listener",
+    "require_metric",
     "resolve_device",
     "train",
 ]

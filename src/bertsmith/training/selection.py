@@ -25,18 +25,27 @@ def judged(progress: Progress, metrics: Mapping[str, float], selection: Selectio
     Raises:
         UserError: the evaluation does not give the metric to select by.
     """
-    if selection.metric not in metrics:
-        raise UserError(
-            f"selection.metric is {selection.metric!r}, but the evaluation gives {', '.join(sorted(metrics))}; "
-            "choose one of these",
-            code="bad_setting",
-        )
+    require_metric(metrics, selection)
     seen = progress.but(evaluated_step=progress.step, last_metrics=dict(metrics))
     if _is_better(metrics[selection.metric], progress.best_metrics.get(selection.metric), selection):
         return seen.but(best_step=progress.step, best_metrics=dict(metrics), evaluations_without_best=0)
     without = progress.evaluations_without_best + 1
     given_up = selection.patience is not None and without >= selection.patience
     return seen.but(evaluations_without_best=without, stopped_early=given_up)
+
+
+def require_metric(metrics: Mapping[str, float], selection: Selection) -> None:
+    """Make sure that the best weights can be told by what is measured.
+
+    Raises:
+        UserError: the evaluation does not give the metric to select by.
+    """
+    if selection.metric not in metrics:
+        raise UserError(
+            f"selection.metric is {selection.metric!r}, but the evaluation gives {', '.join(sorted(metrics))}; "
+            "choose one of these",
+            code="bad_setting",
+        )
 
 
 def _is_better(value: float, best: float | None, selection: Selection) -> bool:

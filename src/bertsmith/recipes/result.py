@@ -1,0 +1,58 @@
+"""Everything a fine-tuning run found out."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from bertsmith.finetuning import Prepared, Truncated
+from bertsmith.recipes.bundle import Bundle
+from bertsmith.recipes.evaluation import Measured
+from bertsmith.recipes.schema import FinetuneRecipe
+from bertsmith.recipes.splits import Splits
+from bertsmith.training import ParameterGroup, TrainingResult
+
+
+@dataclass(frozen=True, slots=True)
+class FinetuneResult:
+    """Everything a run found out. `leads` is False on the processes that only helped."""
+
+    recipe: FinetuneRecipe
+    bundle: Bundle
+    splits: Splits
+    prepared: dict[str, Prepared]
+    measured: dict[str, Measured]
+    training: TrainingResult
+    groups: tuple[ParameterGroup, ...]
+    device: torch.device
+    notes: tuple[str, ...]
+    seconds: float
+    leads: bool = True
+
+    @property
+    def truncated(self) -> Truncated:
+        """What shortening cost the training texts."""
+        return self.prepared["train"].truncated
+
+    def summary(self) -> dict[str, Any]:
+        """The object `finetune --json` prints, without `out`."""
+        result = self.training
+        return {
+            **{name: dict(measured.metrics) for name, measured in self.measured.items()},
+            "labels": list(self.bundle.labels),
+            "train_texts": len(self.splits.train.records),
+            "truncated": {
+                "texts": self.truncated.texts,
+                "tokens": self.truncated.tokens,
+                "splits": {
+                    name: {"texts": prepared.truncated.texts, "tokens": prepared.truncated.tokens}
+                    for name, prepared in self.prepared.items()
+                },
+            },
+            "steps": result.steps,
+            "best_step": result.best_step,
+            "seconds": round(self.seconds, 3),
+            "tokens_per_second": round(result.tokens / result.seconds, 1) if result.seconds else None,
+            "seed": self.recipe.seed,
+            "notes": list(self.notes),
+        }
