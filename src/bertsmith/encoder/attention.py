@@ -65,7 +65,8 @@ class _Explicit(torch.autograd.Function):
     """Bucket by bucket, keeping nothing but the inputs: scores are computed again going back.
 
     Probabilities are float32 (or float64) whatever the inputs are. Each bucket draws its dropout
-    from a generator of its own, seeded from `seed`, so that both passes see the same.
+    from a generator of its own, seeded from `seed`, so that both passes see the same; what is kept is
+    scaled up inside the products.
     """
 
     @staticmethod
@@ -75,10 +76,10 @@ class _Explicit(torch.autograd.Function):
         output = qkv.new_empty(qkv.shape[0], *qkv.shape[2:])
         for number, bucket in enumerate(plan.buckets):
             query, key, value = _rectangles(qkv[bucket.start : bucket.stop], bucket)
-            probabilities = _probabilities(query, key, bucket)
+            weights = _probabilities(query, key, bucket)
             if dropout > 0.0:
-                probabilities *= _kept(probabilities, dropout, seed + number)
-            _write(output, torch.bmm(probabilities.to(value.dtype), value), bucket)
+                weights *= _kept(weights, dropout, seed + number)
+            _write(output, _product(weights.to(value.dtype), value, keep_scale(dropout)), bucket)
         return output
 
     @staticmethod
@@ -99,24 +100,23 @@ def _gradients(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of queries, keys and values of one bucket, given that of its output."""
     query, key, value = inputs
-    kept = probabilities = _probabilities(query, key, bucket)
+    weights = probabilities = _probabilities(query, key, bucket)
     inner = torch.bmm(outer, value.transpose(1, 2)).to(probabilities.dtype)
     if dropout > 0.0:
         mask = _kept(probabilities, dropout, seed)
-        kept = probabilities * mask
+        weights = probabilities * mask
         inner *= mask
-    scores = torch._softmax_backward_data(inner, probabilities, -1, probabilities.dtype)
-    scores = (scores * query.shape[-1] ** -0.5).to(query.dtype)
+    scores = torch._softmax_backward_data(inner, probabilities, -1, probabilities.dtype).to(query.dtype)
+    kept, scale = keep_scale(dropout), query.shape[-1] ** -0.5
     return (
-        torch.bmm(scores, key),
-        torch.bmm(scores.transpose(1, 2), query),
-        torch.bmm(kept.to(query.dtype).transpose(1, 2), outer),
+        _product(scores, key, kept * scale),
+        _product(scores.transpose(1, 2), query, kept * scale),
+        _product(weights.to(query.dtype).transpose(1, 2), outer, kept),
     )
 
 
 def _probabilities(query: Tensor, key: Tensor, bucket: Bucket) -> Tensor:
-    scores = query.new_empty(query.shape[0], bucket.longest, bucket.longest)
-    scores = torch.baddbmm(scores, query, key.transpose(1, 2), beta=0.0, alpha=query.shape[-1] ** -0.5)
+    scores = _product(query, key.transpose(1, 2), query.shape[-1] ** -0.5)
     scores = scores if scores.dtype == torch.float64 else scores.float()
     if bucket.mask is not None:
         scores.view(bucket.sequences, -1, bucket.longest, bucket.longest).add_(bucket.mask)
@@ -125,8 +125,13 @@ def _probabilities(query: Tensor, key: Tensor, bucket: Bucket) -> Tensor:
 
 def _kept(probabilities: Tensor, dropout: float, seed: int) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
-    mask = keep_mask(tuple(probabilities.shape), dropout, probabilities.dtype, generator)
-    return mask.mul_(keep_scale(dropout))
+    return keep_mask(tuple(probabilities.shape), dropout, probabilities.dtype, generator)
+
+
+def _product(left: Tensor, right: Tensor, factor: float) -> Tensor:
+    """A matrix product times a number, which costs nothing inside it."""
+    ignored = left.new_empty(left.shape[0], left.shape[1], right.shape[2])
+    return torch.baddbmm(ignored, left, right, beta=0.0, alpha=factor)
 
 
 def _rectangles(values: Tensor, bucket: Bucket, *, rounded: float | None = None) -> list[Tensor]:
