@@ -58,8 +58,12 @@ class Job:
 
 @dataclass(frozen=True)
 class Fit:
-    """What a system made of a job: accuracies, and the seconds from texts to them (imports left out)."""
+    """What a system made of a job: accuracies, and the time from texts to them (imports left out).
+
+    `seconds` are the clock's; `cpu_seconds` are those of all threads, which a busy machine changes less.
+    """
 
     accuracy: float
-    seconds: float
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
     dev_accuracy: float | None = None

@@ -36,6 +36,5 @@ def fit(job: Job) -> Fit:
     result = finetune(recipe, make_splits(records, recipe))
     return Fit(
         accuracy=result.measured["test"].metrics["accuracy"],
-        seconds=result.seconds,
         dev_accuracy=result.measured["dev"].metrics["accuracy"] if recipe.selection.keep == "best" else None,
     )
