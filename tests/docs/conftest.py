@@ -1,0 +1,24 @@
+"""A workplace of its own for every document, example and recipe."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.docs.workplace import prepare_workplace
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("workplace")
+    prepare_workplace(folder)
+    return folder
+
+
+@pytest.fixture
+def workplace(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "work"
+    shutil.copytree(prepared, folder)
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("bertsmith.cli.doctor.SPEED_SECONDS", 0.02)
+    return folder

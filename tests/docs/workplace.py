@@ -1,0 +1,75 @@
+"""A folder with the files the documents speak of: small data, and stand-ins for the checkpoints they name."""
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import chain, pairwise
+from pathlib import Path
+
+from bertsmith.encoder import EncoderConfig, new_encoder, save_checkpoint
+from bertsmith.features import Pooler
+from bertsmith.text import train_vocabulary
+from tests.docs.documents import ROOT
+
+CHECKPOINTS = ("bert-base-chinese", "hfl/chinese-macbert-base", "hfl/chinese-roberta-wwm-ext")
+LABELS, TRAIN, TEST = 4, 12, 5
+Row = Sequence[str]
+
+
+def prepare_workplace(folder: Path) -> None:
+    """Write every file; `train.csv` and its like hold a few of the demo's questions."""
+    by_label = _questions()
+    train = list(chain(*(rows[:TRAIN] for rows in by_label)))
+    test = list(chain(*(rows[TRAIN : TRAIN + TEST] for rows in by_label)))
+    write(folder / "train.csv", ("text", "label", "group"), train)
+    write(folder / "dev.csv", ("text", "label", "group"), test)
+    write(folder / "test.csv", ("text", "label", "group"), test)
+    write(folder / "new.csv", ("id", "text"), [(str(number), row[0]) for number, row in enumerate(test)])
+    write(folder / "other_names.csv", ("question", "intent"), [row[:2] for row in train])
+    write(folder / "old.csv", ("text", "label"), [row[:2] for row in train], encoding="gb18030")
+    write(folder / "one_label.csv", ("text", "label"), [(row[0], "same") for row in train])
+    write(folder / "pairs.csv", ("text", "text_pair", "label"), _pairs(train))
+    write(folder / "reviews.csv", ("text", "label"), _long(by_label))
+    for name in CHECKPOINTS:
+        write_stand_in(folder / name, [row[0] for row in chain(*by_label)])
+
+
+def write(path: Path, names: Row, rows: Iterable[Row], encoding: str = "utf-8") -> None:
+    with path.open("w", encoding=encoding, newline="") as file:
+        csv.writer(file).writerows([names, *rows])
+
+
+def write_stand_in(folder: Path, texts: Sequence[str]) -> None:
+    """One layer with random weights, under the name of a real checkpoint."""
+    tokenizer = train_vocabulary(texts, size=1000)
+    config = EncoderConfig(
+        vocab_size=tokenizer.vocab_size, hidden_size=16, num_layers=1, num_heads=2, intermediate_size=32
+    )
+    tokenizer.save(folder)
+    pooler = Pooler(16).dense.state_dict()
+    save_checkpoint(folder, new_encoder(config, seed=0), family="bert", heads={"pooler": pooler})
+
+
+def _questions() -> list[list[Row]]:
+    """The first labels of the demo's Chinese questions, each with its rows (text, label, group)."""
+    source = ROOT / "src" / "bertsmith" / "assets" / "demo" / "zh_questions.csv"
+    by_label: dict[str, list[Row]] = defaultdict(list)
+    with source.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            by_label[row["label"]].append((row["text"], row["label"], row["group"]))
+    return list(by_label.values())[:LABELS]
+
+
+def _pairs(rows: Sequence[Row]) -> list[Row]:
+    """Neighbours, and questions far apart: the same intent or not."""
+    chosen = [*pairwise(rows), *zip(rows[:-TRAIN], rows[TRAIN:], strict=True)]
+    return [(one[0], other[0], "yes" if one[1] == other[1] else "no") for one, other in chosen]
+
+
+def _long(by_label: Sequence[Sequence[Row]]) -> list[Row]:
+    """Texts beyond 512 tokens, and shorter ones."""
+    return [
+        ("。".join(row[0] for row in rows[start : start + 40 + start]), rows[0][1])
+        for rows in by_label
+        for start in range(8)
+    ]

@@ -1,0 +1,91 @@
+"""Writes the tables of docs/recipe.md from the schema of recipes, so that no field is forgotten.
+
+python tools/recipe_reference.py            writes
+python tools/recipe_reference.py --print    prints
+"""
+
+import inspect
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+from markers import update
+from pydantic.fields import FieldInfo
+
+from bertsmith.config import Config
+from bertsmith.recipes import FinetuneRecipe
+from bertsmith.recipes.schema import FROM_RANDOM_WEIGHTS
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "recipe.md"
+MARK = "recipe reference"
+_BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+_TYPES = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true or false", "null": "null"}
+
+
+def reference() -> str:
+    """All sections: the recipe itself, every config inside it, and what random weights change."""
+    return "\n" + "\n".join([*_section(FinetuneRecipe, ()), *_random_weights()]) + "\n"
+
+
+def _random_weights() -> Iterator[str]:
+    yield "## From random weights\n\nWith `start.encoder` these defaults take the place of those above.\n"
+    yield "| field | default |\n|---|---|"
+    for part, values in FROM_RANDOM_WEIGHTS.items():
+        for name, value in values.items():
+            yield f"| `{part}.{name}` | `{json.dumps(value)}` |"
+
+
+def _section(kind: type[Config], path: tuple[str, ...]) -> Iterator[str]:
+    properties = kind.model_json_schema()["properties"]
+    yield f"## {'`' + '.'.join(path) + '`' if path else 'The recipe'}{_kind(kind)}\n"
+    yield f"{inspect.getdoc(kind)}\n"
+    yield "| field | value | default |\n|---|---|---|"
+    for name, field in kind.model_fields.items():
+        value = "see below" if _configs(field) else allowed(properties[name])
+        yield f"| `{'.'.join((*path, name))}` | {value} | {_default(field)} |"
+    yield ""
+    for name, field in kind.model_fields.items():
+        for inner in _configs(field):
+            yield from _section(inner, (*path, name))
+
+
+def _configs(field: FieldInfo) -> list[type[Config]]:
+    """The configs a field may hold: one, or the members of a union."""
+    kinds = get_args(field.annotation) or (field.annotation,)
+    return [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Config)]
+
+
+def _kind(kind: type[Config]) -> str:
+    if "kind" not in kind.model_fields or kind is FinetuneRecipe:
+        return ""
+    return f" of kind `{kind.model_fields['kind'].default}`"
+
+
+def allowed(schema: dict[str, Any]) -> str:
+    """Which values a JSON schema allows, in words."""
+    if "anyOf" in schema:
+        return " or ".join(allowed(choice) for choice in schema["anyOf"])
+    if "const" in schema or "enum" in schema:
+        return ", ".join(f"`{value}`" for value in schema.get("enum", [schema.get("const")]))
+    if schema["type"] == "array":
+        parts = [allowed(part) for part in schema.get("prefixItems", ())]
+        return f"[{'; '.join(parts)}]" if parts else f"a list of: {allowed(schema['items'])}"
+    bounds = [f"{sign} {schema[name]:g}" for name, sign in _BOUNDS.items() if name in schema]
+    return ", ".join([_TYPES[schema["type"]], *bounds])
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "none: must be given"
+    if isinstance(field.default, Config):
+        return f"kind `{field.default.kind}`" if "kind" in type(field.default).model_fields else ""
+    return f"`{json.dumps(field.default)}`"
+
+
+if __name__ == "__main__":
+    if "--print" in sys.argv:
+        print(reference())
+    else:
+        update(PAGE, MARK, reference())
