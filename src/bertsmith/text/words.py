@@ -16,7 +16,8 @@ from bertsmith.text.tokenized import Tokenized
 
 _KANA = "\u3040-\u30ff"
 _LATIN_WORD = re.compile(rf"[^\W{HAN}{_KANA}]+|\S")
-_LETTER = re.compile(rf"[^\W{HAN}{_KANA}]")
+LETTER = re.compile(rf"[^\W{HAN}{_KANA}]")
+"""A letter or digit of a script that writes words apart: it stands inside a word where its neighbour is one too."""
 
 
 @runtime_checkable
@@ -54,7 +55,7 @@ class ChineseSegmenter(Config):
         for word, start, end in _dictionary(self.words).tokenize(without_surrogates(text), hmm=self.hmm):
             if word.isspace():
                 continue
-            if spans and spans[-1][1] == start and _LETTER.match(text, start) and _LETTER.match(text, start - 1):
+            if spans and spans[-1][1] == start and LETTER.match(text, start) and LETTER.match(text, start - 1):
                 spans[-1] = spans[-1][0], end
             else:
                 spans.append((start, end))
