@@ -1,6 +1,16 @@
 """Scores or vectors -> a number, as a sum over items and the weight to divide it by."""
 
+from bertsmith.losses.binary import binary_loss
 from bertsmith.losses.cross_entropy import CrossEntropy, CrossEntropyCriterion, balanced_weights
 from bertsmith.losses.total import Total
+from bertsmith.losses.vocabulary import Guesses, vocabulary_loss
 
-__all__ = ["CrossEntropy", "CrossEntropyCriterion", "Total", "balanced_weights"]
+__all__ = [
+    "CrossEntropy",
+    "CrossEntropyCriterion",
+    "Guesses",
+    "Total",
+    "balanced_weights",
+    "binary_loss",
+    "vocabulary_loss",
+]

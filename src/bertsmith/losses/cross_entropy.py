@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bertsmith.config import Config
+from bertsmith.errors import UserError
 from bertsmith.losses.total import Total
 
 
@@ -39,7 +40,7 @@ class CrossEntropy(Config):
         """Make the module for labels that occur this often in the training data.
 
         Raises:
-            ValueError: the class weights do not fit the labels.
+            UserError: the class weights do not fit the labels.
         """
         return CrossEntropyCriterion(self._weights(label_counts), label_smoothing=self.label_smoothing)
 
@@ -49,8 +50,9 @@ class CrossEntropy(Config):
         if self.class_weights == "balanced":
             return balanced_weights(label_counts)
         if len(self.class_weights) != len(label_counts):
-            raise ValueError(
-                f"{len(self.class_weights)} class_weights for {len(label_counts)} labels: give one a label"
+            raise UserError(
+                f"{len(self.class_weights)} class_weights for {len(label_counts)} labels: give one a label",
+                code="bad_setting",
             )
         return tuple(self.class_weights)
 

@@ -1,0 +1,136 @@
+"""Cross entropy over a vocabulary without ever holding all scores: rows in chunks, gradients made on the way."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from bertsmith.losses.total import Total
+
+_CPU_SCORES = 1 << 22
+_DEVICE_SCORES = 1 << 26
+
+
+class Guesses(NamedTuple):
+    """What a model makes of the hidden tokens: the loss, how often the likeliest token is the right one, a draw."""
+
+    total: Total
+    hits: Int[Tensor, ""]
+    samples: Int[Tensor, "rows"]
+    """A token drawn for each row; empty where none was asked for. No gradient flows through it."""
+
+
+def vocabulary_loss(
+    vectors: Float[Tensor, "rows width"],
+    table: Float[Tensor, "vocab width"],
+    bias: Float[Tensor, "vocab"],
+    labels: Int[Tensor, "rows"],
+    *,
+    temperature: float | None = None,
+    scores_at_once: int | None = None,
+) -> Guesses:
+    """Cross entropy of softmax(vectors · tableᵀ + bias), summed over rows.
+
+    Never more than `scores_at_once` scores exist at a time (None: as fits the device), going forward or
+    back. The product is made in the dtype of autocast, if it is on; bias, softmax and sums are float32
+    or wider. With a temperature, a token is drawn from softmax(scores / temperature) for each row by
+    inverting its distribution function: the same law as adding Gumbel noise and taking the largest
+    (Clark et al. 2020, arXiv 2003.10555 §3.1), at a thirtieth of the random numbers' price.
+    """
+    device = vectors.device.type
+    dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else table.dtype
+    limit = scores_at_once or (_CPU_SCORES if device == "cpu" else _DEVICE_SCORES)
+    way = _Way(temperature, max(1, limit // len(table)), gradients=torch.is_grad_enabled())
+    with torch.autocast(device, enabled=False):
+        total, hits, samples = _Chunked.apply(  # type: ignore[no-untyped-call]
+            vectors.to(dtype), table, bias, labels, way
+        )
+    return Guesses(Total(total, total.new_tensor(len(labels))), hits, samples)
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How the rows are gone through: `rows` at once, drawing a token for each if there is a temperature."""
+
+    temperature: float | None
+    rows: int
+    gradients: bool
+
+
+class _Chunked(torch.autograd.Function):
+    """The gradient of a sum needs only its scale from above: all else is known while the scores are there."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, vectors: Tensor, table: Tensor, bias: Tensor, labels: Tensor, way: _Way
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        exact = torch.promote_types(bias.dtype, torch.float32)
+        factors = table.to(vectors.dtype)
+        gradients = (
+            (torch.empty_like(vectors), torch.zeros_like(table), torch.zeros_like(bias)) if way.gradients else None
+        )
+        total, hits = bias.new_zeros((), dtype=exact), labels.new_zeros(())
+        samples = []
+        for start in range(0, len(labels), way.rows):
+            part = slice(start, start + way.rows)
+            scores = _product(vectors[part], factors, exact).add_(bias)
+            if way.temperature is not None:
+                samples.append(_drawn(scores, way.temperature))
+            loss, right = _softmax_in_place(scores, labels[part])
+            total += loss
+            hits += right
+            if gradients is not None:
+                _gather(gradients, part, scores, labels[part], vectors[part], factors)
+        drawn = torch.cat(samples) if samples else labels.new_zeros(0)
+        ctx.save_for_backward(*(gradients or ()))
+        ctx.mark_non_differentiable(hits, drawn)
+        return total, hits, drawn
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, outer: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
+        vectors, table, bias = (gradient * outer.to(gradient.dtype) for gradient in ctx.saved_tensors)
+        return vectors, table, bias, None, None
+
+
+def _product(vectors: Tensor, table: Tensor, exact: torch.dtype) -> Tensor:
+    """All scores in `exact`; on the CPU a product of bfloat16 is rounded once, elsewhere not at all."""
+    if vectors.dtype == torch.bfloat16 and vectors.device.type == "cuda":
+        return torch.mm(vectors, table.T, out_dtype=exact)
+    return torch.mm(vectors, table.T).to(exact)
+
+
+def _softmax_in_place(scores: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Turn scores into probabilities; the summed loss and how many labels had the highest score."""
+    right = scores.gather(1, labels[:, None])[:, 0]
+    highest = scores.amax(-1)
+    sums = scores.sub_(highest[:, None]).exp_().sum(-1)
+    scores.div_(sums[:, None])
+    return (highest + sums.log() - right).sum(), (right >= highest).sum()
+
+
+def _gather(
+    gradients: tuple[Tensor, Tensor, Tensor],
+    part: slice,
+    probabilities: Tensor,
+    labels: Tensor,
+    vectors: Tensor,
+    table: Tensor,
+) -> None:
+    """Add what these rows contribute: probabilities minus one at the label, times the other factor."""
+    of_vectors, of_table, of_bias = gradients
+    probabilities[torch.arange(len(labels), device=labels.device), labels] -= 1.0
+    of_bias += probabilities.sum(0)
+    slope = probabilities.to(table.dtype)
+    of_vectors[part] = slope @ table
+    of_table += slope.T @ vectors
+
+
+def _drawn(scores: Tensor, temperature: float) -> Tensor:
+    """One token a row from softmax(scores / temperature)."""
+    sums = (scores / temperature).softmax(-1).cumsum_(-1)
+    chance = torch.rand(len(scores), 1, device=scores.device, dtype=scores.dtype) * sums[:, -1:]
+    return torch.searchsorted(sums, chance, right=True)[:, 0].clamp_(max=scores.shape[1] - 1)
