@@ -14,6 +14,7 @@ from bertsmith.encoder import load_checkpoint, save_checkpoint
 from bertsmith.encoder.hub import resolve
 from bertsmith.errors import UserError
 from bertsmith.finetuning import FineTuner, Prepared, Task, length_limit, prepare, probabilities
+from bertsmith.recipes.start import require_fit
 from bertsmith.text import Tokenizer
 from bertsmith.training import Precision, compute_dtype
 
@@ -110,7 +111,9 @@ def load_bundle(source: str | Path) -> Bundle:
     task = parse_config(Task, block["task"], where=str(folder / "config.json"))
     model = FineTuner(task, checkpoint.encoder)
     _put_head(model, checkpoint.heads, folder)
-    return Bundle(model.eval(), Tokenizer.from_folder(folder), checkpoint.family, block.get("precision", "auto"))
+    tokenizer = Tokenizer.from_folder(folder)
+    require_fit(checkpoint.encoder, tokenizer)
+    return Bundle(model.eval(), tokenizer, checkpoint.family, block.get("precision", "auto"))
 
 
 def _put_head(model: FineTuner, heads: dict[str, dict[str, torch.Tensor]], folder: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from bertsmith.errors import UserError
 from bertsmith.finetuning import FineTuner, LabelledUpdates, Prepared, Task, length_limit, prepare
 from bertsmith.finetuning import probabilities as predict
 from bertsmith.metrics import classification_metrics
@@ -148,6 +149,7 @@ class _PreparedRun:
 def _prepared_run(recipe: FinetuneRecipe, splits: Splits, device: torch.device) -> _PreparedRun:
     beginning = begin(recipe.start, _all_texts(splits.train, recipe), seed=recipe.seed)
     task = _task(recipe, splits)
+    _require_layers(recipe, beginning.encoder.config.num_layers)
     max_length = length_limit(recipe.document, beginning.encoder.config.position.max_positions)
     prepared = {
         name: prepare(rows.texts, rows.pairs(recipe.task), beginning.tokenizer, recipe.document, max_length=max_length)
@@ -185,6 +187,16 @@ def _task(recipe: FinetuneRecipe, splits: Splits) -> Task:
         head=recipe.head,
         criterion=recipe.criterion,
     )
+
+
+def _require_layers(recipe: FinetuneRecipe, num_layers: int) -> None:
+    wrong = [number for number in recipe.features.layers.numbers if not -num_layers - 1 <= number <= num_layers]
+    if wrong:
+        raise UserError(
+            f"features.layers asks for layer {wrong[0]}, but this encoder has layers 0 (embeddings) to {num_layers}; "
+            "count from the end with -1, -2 ...",
+            code="bad_setting",
+        )
 
 
 def _all_texts(rows: Rows, recipe: FinetuneRecipe) -> list[str]:

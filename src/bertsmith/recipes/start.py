@@ -37,7 +37,7 @@ def begin(start: Start, texts: Iterable[str], *, seed: int) -> Beginning:
         beginning = _from_checkpoint(resolve(start.model), start)
     else:
         beginning = _from_random_weights(start, texts, seed=seed)
-    _require_fit(beginning)
+    require_fit(beginning.encoder, beginning.tokenizer)
     return beginning
 
 
@@ -105,8 +105,13 @@ def _with_dropout(checkpoint: Checkpoint, dropout: float) -> Encoder:
     return encoder
 
 
-def _require_fit(beginning: Beginning) -> None:
-    rows, needed = beginning.encoder.config.vocab_size, beginning.tokenizer.vocab_size
+def require_fit(encoder: Encoder, tokenizer: Tokenizer) -> None:
+    """Make sure that every token has a row in the embedding table; spare rows do no harm.
+
+    Raises:
+        UserError: there are more tokens than rows.
+    """
+    rows, needed = encoder.config.vocab_size, tokenizer.vocab_size
     if needed > rows:
         raise UserError(
             f"the tokenizer has {needed:,} tokens, but the embedding table of the weights has {rows:,} rows: "
