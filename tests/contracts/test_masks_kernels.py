@@ -89,6 +89,7 @@ def test_masks_by_hand():
     assert visible(Causal(), batch) == [[1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0], [1, 1, 1, 1]]
     assert visible(RightToLeft(), batch) == [[1, 1, 1, 1], [0, 1, 1, 1], [0, 0, 1, 1], [0, 0, 0, 1]]
     assert visible(PrefixLM(), batch) == [[1, 1, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0], [1, 1, 1, 1]]
+    assert visible(Permutation(), batch) == [[1, 0, 0, 0], [1, 1, 1, 0], [1, 0, 1, 0], [1, 0, 0, 1]]
 
 
 @pytest.mark.parametrize("kernel", ["explicit", "fused"])

@@ -116,20 +116,20 @@ def _allowed(
     if isinstance(mask, Bidirectional):
         return None if real is None else real[:, None, None, :]
 
-    def shaped(values: Tensor) -> Tensor:
-        values = values[span] if rows is None else values[span][rows]
-        return values.view(len(sizes), longest)
-
-    index = torch.arange(longest, device=device)[None]
-    segment = shaped(batch.segment_ids)
-    order = None if batch.order is None else shaped(batch.order)
-    allowed = mask(
-        Place(index[:, :, None], segment[:, :, None], None if order is None else order[:, :, None]),
-        Place(index[:, None, :], segment[:, None, :], None if order is None else order[:, None, :]),
-    )
+    allowed = mask(*(_place(batch, span, rows, longest, axis) for axis in (2, 1)))
     if real is not None:
         allowed = (allowed & real[:, None, :]) | ~real[:, :, None]
     return allowed[:, None]
+
+
+def _place(batch: PackedBatch, span: slice, rows: Tensor | None, longest: int, axis: int) -> Place:
+    """The places of a bucket as queries (`axis` 2) or as keys (1) of a square."""
+
+    def shaped(values: Tensor) -> Tensor:
+        return (values[span] if rows is None else values[span][rows]).view(-1, longest).unsqueeze(axis)
+
+    index = torch.arange(longest, device=batch.token_ids.device)[None].unsqueeze(axis)
+    return Place(index, shaped(batch.segment_ids), None if batch.order is None else shaped(batch.order))
 
 
 def _formed(allowed: Tensor | None, kernel: Kernel) -> Tensor | None:
