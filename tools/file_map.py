@@ -5,8 +5,9 @@ python tools/file_map.py --print    prints
 """
 
 import ast
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from markers import update
@@ -62,19 +63,27 @@ def file_map() -> str:
 
 def source_lines() -> list[str]:
     """Every file of the package, folders before files."""
-    return list(_tree(ROOT / "src" / "bertsmith", depth=0))
+    package = ROOT / "src" / "bertsmith"
+    return list(_tree(package, ours(package), depth=0))
 
 
 def test_lines() -> list[str]:
     """The folders of tests."""
-    folders = sorted(path for path in (ROOT / "tests").iterdir() if (path / "__init__.py").is_file())
+    folders = sorted({path.parent for path in ours(ROOT / "tests")} - {ROOT / "tests"})
     return [entry(ROOT / "tests", 0), *(entry(folder, 1) for folder in folders)]
 
 
 def lines_of(path: Path) -> list[str]:
     """A file or folder beside the package, with its files where they are listed."""
-    inside = sorted(path.iterdir()) if path.name in OPENED else []
-    return [entry(path, 0), *(entry(file, 1) for file in inside if _is_ours(file))]
+    return [entry(path, 0), *(entry(file, 1) for file in ours(path) if path.name in OPENED)]
+
+
+def ours(folder: Path) -> list[Path]:
+    """The files that git tracks in a folder at any depth; where there is no git, all of them."""
+    listing = subprocess.run(["git", "ls-files", "-z", folder], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listing.returncode == 0:
+        return sorted(ROOT / name for name in listing.stdout.split("\0") if name and (ROOT / name).exists())
+    return sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
 
 
 def entry(path: Path, depth: int) -> str:
@@ -105,19 +114,14 @@ def docstring_line(path: Path) -> str:
     return docstring.splitlines()[0]
 
 
-def _tree(folder: Path, depth: int) -> Iterator[str]:
+def _tree(folder: Path, files: Sequence[Path], depth: int) -> Iterator[str]:
     yield entry(folder, depth)
-    for path in sorted(folder.iterdir(), key=lambda path: (path.is_file(), path.name)):
-        if not _is_ours(path) or path.name == "__init__.py":
-            continue
+    inside = {folder / path.relative_to(folder).parts[0] for path in files}
+    for path in sorted(inside, key=lambda path: (path.is_file(), path.name)):
         if path.is_dir():
-            yield from _tree(path, depth + 1)
-        else:
+            yield from _tree(path, [file for file in files if path in file.parents], depth + 1)
+        elif path.name != "__init__.py":
             yield entry(path, depth + 1)
-
-
-def _is_ours(path: Path) -> bool:
-    return path.name != "__pycache__" and not path.name.startswith(".")
 
 
 if __name__ == "__main__":

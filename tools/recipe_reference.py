@@ -26,29 +26,45 @@ _TYPES = {"integer": "whole number", "number": "number", "string": "text", "bool
 
 def reference() -> str:
     """All sections: the recipe itself, every config inside it, and what random weights change."""
-    return "\n" + "\n".join([*_section(FinetuneRecipe, ()), *_random_weights()]) + "\n"
+    sections = dict.fromkeys(_sections(FinetuneRecipe, ()))
+    return "\n" + "\n".join([*sections, _random_weights()]) + "\n"
 
 
-def _random_weights() -> Iterator[str]:
-    yield "## From random weights\n\nWith `start.encoder` these defaults take the place of those above.\n"
-    yield "| field | default |\n|---|---|"
-    for part, values in FROM_RANDOM_WEIGHTS.items():
-        for name, value in values.items():
-            yield f"| `{part}.{name}` | `{json.dumps(value)}` |"
+def _random_weights() -> str:
+    rows = [
+        f"| `{part}.{name}` | `{json.dumps(value)}` |"
+        for part, values in FROM_RANDOM_WEIGHTS.items()
+        for name, value in values.items()
+    ]
+    told = "With `start.encoder` these defaults take the place of those above."
+    return "\n".join(["## From random weights\n", f"{told}\n", "| field | default |\n|---|---|", *rows])
 
 
-def _section(kind: type[Config], path: tuple[str, ...]) -> Iterator[str]:
-    properties = kind.model_json_schema()["properties"]
-    yield f"## {'`' + '.'.join(path) + '`' if path else 'The recipe'}{_kind(kind)}\n"
-    yield f"{inspect.getdoc(kind)}\n"
-    yield "| field | value | default |\n|---|---|---|"
-    for name, field in kind.model_fields.items():
-        value = "see below" if _configs(field) else allowed(properties[name])
-        yield f"| `{'.'.join((*path, name))}` | {value} | {_default(field)} |"
-    yield ""
+def _sections(kind: type[Config], path: tuple[str, ...]) -> Iterator[str]:
+    yield _section(kind, path)
     for name, field in kind.model_fields.items():
         for inner in _configs(field):
-            yield from _section(inner, (*path, name))
+            yield from _sections(inner, (*path, name))
+
+
+def _section(kind: type[Config], path: tuple[str, ...]) -> str:
+    properties = kind.model_json_schema()["properties"]
+    rows = [
+        f"| `{'.'.join((*path, name))}` | {_value(field, properties[name])} | {_default(field)} |"
+        for name, field in kind.model_fields.items()
+    ]
+    heading = f"## {'`' + '.'.join(path) + '`' if path else 'The recipe'}{_kind(kind)}\n"
+    return "\n".join([heading, f"{_told(kind)}\n", "| field | value | default |\n|---|---|---|", *rows, ""])
+
+
+def _told(kind: type[Config]) -> str:
+    """Its docstring, then what it has from a class above."""
+    lineage = kind.__mro__[: kind.__mro__.index(Config)]
+    return "\n\n".join(inspect.cleandoc(one.__doc__) for one in lineage if one.__doc__)
+
+
+def _value(field: FieldInfo, schema: dict[str, Any]) -> str:
+    return "see below" if _configs(field) else allowed(schema)
 
 
 def _configs(field: FieldInfo) -> list[type[Config]]:

@@ -1,7 +1,6 @@
 """The file map of both READMEs is the disk."""
 
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -32,17 +31,13 @@ def test_every_listed_path_exists_and_every_module_is_listed(readme: Path):
     listed = links(readme)
     assert all((ROOT / path).exists() for path in listed)
     assert len(listed) == len(set(listed))
-    source = ROOT / "src" / "bertsmith"
-    files = [path for path in source.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    files = file_map.ours(ROOT / "src")
     held = {path.parent if path.name == "__init__.py" else path for path in files}
     assert {path.relative_to(ROOT).as_posix() for path in held} <= set(listed)
 
 
-def test_everything_git_tracks_at_the_top_is_listed():
-    if not (ROOT / ".git").exists():
-        pytest.skip("not a clone")
-    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    top = {line.partition("/")[0] for line in tracked.splitlines()} - {"src"}
+def test_everything_at_the_top_is_listed():
+    top = {path.relative_to(ROOT).parts[0] for path in file_map.ours(ROOT)} - {"src"}
     assert top <= set(links(READMES[0]))
 
 

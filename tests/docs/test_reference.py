@@ -3,6 +3,7 @@
 import ast
 import re
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -89,6 +90,15 @@ def test_every_family_is_in_the_table():
     for family in FAMILIES:
         for model_type in family.model_types:
             assert f"`{model_type}`" in table
+
+
+def test_the_layers_are_those_that_the_machine_watches():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    watched = settings["tool"]["importlinter"]["contracts"][0]["layers"]
+    page = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    drawn = re.search("^## Layers.*?^```text\n(.*?)^```", page, re.M | re.S)
+    assert drawn is not None
+    assert [line.split("  ")[0] for line in drawn[1].splitlines() if not line.startswith(" ")] == watched
 
 
 def test_the_site_lists_every_page():
