@@ -12,7 +12,7 @@ from typing import BinaryIO, Protocol, cast, runtime_checkable
 
 import zstandard
 
-from bertsmith.data.formats import STREAM, Compression, display_name, kind_of, require_file
+from bertsmith.data.formats import STREAM, Compression, compression_of, display_name, require_file
 from bertsmith.data.record import refusal
 
 CHUNK = 1 << 18  # bytes
@@ -33,7 +33,7 @@ def read_chunks(path: Path) -> Iterator[bytes]:
     Raises:
         UserError: the file is missing, a folder, not readable, or its compression is damaged or cut short.
     """
-    compression = kind_of(path).compression
+    compression = compression_of(path)
     require_file(path)
     with _reading(path):
         if path == STREAM:

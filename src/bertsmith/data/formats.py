@@ -14,6 +14,7 @@ STREAM = Path("-")
 """Standard input or output: JSON lines."""
 
 _FORMATS: dict[str, Format] = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".parquet": "parquet"}
+DATA_SUFFIXES = tuple(_FORMATS)
 _COMPRESSIONS: dict[str, Compression] = {".gz": "gz", ".xz": "xz", ".zst": "zst"}
 _ADVICE = {
     ".json": "JSON lines (one object a line) are read from .jsonl",
@@ -41,16 +42,25 @@ def kind_of(path: Path) -> FileKind:
     """
     if path == STREAM or _is_device(path):
         return FileKind("jsonl")
-    compression = _COMPRESSIONS.get(path.suffix.lower(), "none")
-    bare = path if compression == "none" else path.with_suffix("")
-    suffix = bare.suffix.lower()
+    suffix = bare_suffix(path)
     if suffix not in _FORMATS:
         advice = f"; {_ADVICE[suffix]}" if suffix in _ADVICE else ""
         found = f"the extension {suffix!r}" if suffix else "a name without an extension"
         raise UserError(
             f"{path}: data files are {KNOWN}; this is {found}{advice}", code="unknown_format", where=str(path)
         )
-    return FileKind(_FORMATS[suffix], compression)
+    return FileKind(_FORMATS[suffix], compression_of(path))
+
+
+def compression_of(path: Path) -> Compression:
+    """Tell the compression from the file name."""
+    return _COMPRESSIONS.get(path.suffix.lower(), "none")
+
+
+def bare_suffix(path: Path) -> str:
+    """The extension in small letters, without that of a compression."""
+    bare = path if compression_of(path) == "none" else path.with_suffix("")
+    return bare.suffix.lower()
 
 
 def require_file(path: Path) -> None:
