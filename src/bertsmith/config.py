@@ -1,10 +1,10 @@
 """The base of every config: hyper-parameters with a meaning, frozen and checked, without weights."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from bertsmith.errors import UserError
 
@@ -14,10 +14,22 @@ C = TypeVar("C", bound="Config")
 class Config(BaseModel):
     """A choice as a value: immutable, strict about unknown fields, printable as YAML.
 
-    A recipe is a tree of configs. Members of a union carry a `kind` field that tells them apart.
+    A recipe is a tree of configs. Members of a union carry a `kind` field that tells them apart;
+    a part that names no kind is of the kind that stands there by default.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_kinds(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping):
+            return values
+        kinds = {name: getattr(field.default, "kind", None) for name, field in cls.model_fields.items()}
+        return {
+            name: {"kind": kinds[name], **part} if kinds.get(name) and isinstance(part, Mapping) else part
+            for name, part in values.items()
+        }
 
     def but(self: C, **changes: Any) -> C:
         """Return a copy with some fields changed, validated as if written by hand."""
@@ -33,7 +45,7 @@ def parse_config(kind: type[C], values: Mapping[str, Any], *, where: str | None 
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        raise UserError(_explain(error, where), code="bad_setting", where=where) from None
+        raise UserError(_explain(error, values, where), code="bad_setting", where=where) from None
 
 
 def with_settings(values: Mapping[str, Any], settings: Sequence[str]) -> dict[str, Any]:
@@ -75,9 +87,21 @@ def _copied(values: Any) -> Any:
     return values
 
 
-def _explain(error: ValidationError, where: str | None) -> str:
+def _explain(error: ValidationError, values: Mapping[str, Any], where: str | None) -> str:
     lines = [f"{where}: the settings do not fit:" if where else "the settings do not fit:"]
     for problem in error.errors():
-        path = ".".join(str(part) for part in problem["loc"]) or "(top)"
+        path = ".".join(_path(problem["loc"], values, missing=problem["type"] == "missing")) or "(top)"
         lines.append(f"  {path}: {problem['msg']} (got {problem['input']!r:.80})")
     return "\n".join(lines)
+
+
+def _path(location: Sequence[int | str], values: Any, *, missing: bool) -> Iterator[str]:
+    """Where a wrong value stands in `values`: the location without the kinds that pydantic puts between."""
+    for part in location[:-1] if missing else location:
+        if (isinstance(values, Mapping) and part in values) or (
+            isinstance(values, list | tuple) and isinstance(part, int)
+        ):
+            values = values[part]  # type: ignore[index]
+            yield str(part)
+    if missing:
+        yield str(location[-1])

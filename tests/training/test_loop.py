@@ -8,14 +8,14 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 from bertsmith.errors import UserError
-from bertsmith.training import Budget, Ended, Evaluated, OptimizerConfig, Selection, Surroundings, Updated, train
+from bertsmith.training import AdamW, Budget, Ended, Evaluated, Selection, Surroundings, Updated, train
 
 from .toy import CONFIG, ToyModel, ToyUpdates, evaluation, log_lines, toy_run
 
 
 def test_run_equals_a_loop_by_hand():
     config = CONFIG.but(
-        optimizer=OptimizerConfig(lr=0.01, weight_decay=0.0, max_grad_norm=0.3),
+        optimizer=AdamW(lr=0.01, weight_decay=0.0, max_grad_norm=0.3),
         selection=Selection(keep="last"),
     )
     model, updates = ToyModel(dropout=0.0), ToyUpdates(parts=1)

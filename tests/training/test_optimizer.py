@@ -8,15 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bertsmith.training import Constant, Linear, OptimizerConfig, group_table, parameter_groups
+from bertsmith.training import AdamW, Lamb, TrainingConfig, group_table, parameter_groups
 from bertsmith.training.optimizer import build_optimizer, set_rates
 
 from .toy import ToyModel
 
-CONFIG = OptimizerConfig(lr=1e-3, head_lr=1e-2, layer_decay=0.5, weight_decay=0.1)
+CONFIG = AdamW(lr=1e-3, head_lr=1e-2, layer_decay=0.5, weight_decay=0.1)
 
 
-def rates(config: OptimizerConfig) -> dict[str, float]:
+def rates(config: AdamW) -> dict[str, float]:
     return {name: group.rate for group in parameter_groups(ToyModel(), config) for name in group.parameters}
 
 
@@ -29,12 +29,12 @@ def test_rates_fall_from_the_head_to_the_embeddings():
 
 
 def test_decay_of_one_is_off_and_head_rate_follows():
-    assert set(rates(OptimizerConfig(lr=3e-5)).values()) == {3e-5}
+    assert set(rates(AdamW(lr=3e-5)).values()) == {3e-5}
 
 
 @given(decay=st.floats(0.5, 1.0), layers=st.integers(1, 24))
 def test_sun_et_al_each_layer_is_the_decay_times_the_one_above(decay, layers):
-    config = OptimizerConfig(lr=2e-5, layer_decay=decay)
+    config = AdamW(lr=2e-5, layer_decay=decay)
     for depth in range(1, layers + 1):
         assert math.isclose(config.rate(depth - 1, layers), decay * config.rate(depth, layers))
     assert config.rate(layers, layers) == 2e-5
@@ -44,7 +44,7 @@ def test_sun_et_al_each_layer_is_the_decay_times_the_one_above(decay, layers):
 def test_electra_is_reached_by_two_settings(depth):
     """model/optimization.py: lr · decay^(layers + 2 − depth), the head at lr."""
     lr, decay = 1e-4, 0.8
-    config = OptimizerConfig(lr=lr * decay**2, head_lr=lr, layer_decay=decay)
+    config = AdamW(lr=lr * decay**2, head_lr=lr, layer_decay=decay)
     assert math.isclose(config.rate(depth, 12), lr * decay ** (12 + 2 - depth))
     assert config.rate(13, 12) == lr
 
@@ -77,32 +77,17 @@ def test_optimizer_moves_every_group_at_its_rate():
     assert [group["lr"] for group in optimizer.param_groups] == [5e-3] * 2 + [5e-4] * 2 + [2.5e-4] * 2 + [1.25e-4]
 
 
-@given(total=st.integers(1, 2000), warmup=st.one_of(st.floats(0.0, 0.99), st.integers(1, 3000)))
-def test_linear_rises_to_one_and_falls_without_touching_zero(total, warmup):
-    schedule = Linear(warmup=warmup)
-    factors = [schedule.factor(update, total) for update in range(total)]
-    peak = min(schedule.warmup_updates(total), total - 1)
-    assert all(0 < factor <= 1 for factor in factors)
-    assert factors[: peak + 1] == sorted(factors[: peak + 1])
-    assert factors[peak:] == sorted(factors[peak:], reverse=True)
-
-
-def test_linear_by_hand():
-    assert [Linear(warmup=2).factor(u, 6) for u in range(6)] == [1 / 3, 2 / 3, 1.0, 0.75, 0.5, 0.25]
-    assert [Linear(warmup=0.5).factor(u, 4) for u in range(4)] == [1 / 3, 2 / 3, 1.0, 0.5]
-    assert [Linear(warmup=0).factor(u, 4) for u in range(4)] == [1.0, 0.75, 0.5, 0.25]
-
-
-def test_constant_stays_after_its_warmup():
-    assert [Constant(warmup=2).factor(u, 5) for u in range(5)] == [1 / 3, 2 / 3, 1.0, 1.0, 1.0]
+def test_the_kind_may_stay_unsaid():
+    assert TrainingConfig.model_validate({"optimizer": {"lr": 1e-4}}).optimizer == AdamW(lr=1e-4)
+    assert TrainingConfig.model_validate({"optimizer": {"kind": "lamb"}}).optimizer == Lamb()
 
 
 def test_yaml_numbers_without_a_dot_are_numbers():
     """PyYAML reads 1e-5 as a string."""
-    assert OptimizerConfig.model_validate({"lr": "1e-5"}).lr == 1e-5
+    assert AdamW.model_validate({"lr": "1e-5"}).lr == 1e-5
 
 
 @pytest.mark.parametrize("wrong", [{"lr": 0}, {"layer_decay": 1.5}, {"betas": [1.0, 0.9]}, {"rate": 1}])
 def test_rates_out_of_range_are_refused(wrong):
     with pytest.raises(ValidationError):
-        OptimizerConfig.model_validate(wrong)
+        AdamW.model_validate(wrong)

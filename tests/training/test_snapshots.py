@@ -8,7 +8,7 @@ import torch
 from torch.testing import assert_close
 
 from bertsmith.errors import UserError
-from bertsmith.training import OptimizerConfig, Snapshots, parameter_groups
+from bertsmith.training import AdamW, Snapshots, parameter_groups
 from bertsmith.training.optimizer import build_optimizer
 from bertsmith.training.snapshots import Progress, Snapshot, differences
 from bertsmith.training.state import put_weights, weights_of
@@ -103,7 +103,7 @@ def test_fused_adamw_gives_the_same_bits_twice():
     results = []
     for _ in range(2):
         model = ToyModel()
-        optimizer = build_optimizer(parameter_groups(model, OptimizerConfig(lr=0.1)), OptimizerConfig(lr=0.1))
+        optimizer = build_optimizer(parameter_groups(model, AdamW(lr=0.1)), AdamW(lr=0.1))
         for number in range(3):
             for index, parameter in enumerate(model.parameters()):
                 generator = torch.Generator().manual_seed(100 * number + index)

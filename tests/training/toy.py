@@ -14,11 +14,11 @@ from torch.nn import functional as F
 
 from bertsmith.errors import Interrupted
 from bertsmith.training import (
+    AdamW,
     Budget,
     Event,
     Linear,
     LogFile,
-    OptimizerConfig,
     Ranks,
     Selection,
     Snapshots,
@@ -32,7 +32,7 @@ from bertsmith.training import (
 
 VOCABULARY, WIDTH, LABELS, ITEMS, SIZE = 17, 8, 3, 22, 5
 CONFIG = TrainingConfig(
-    optimizer=OptimizerConfig(lr=0.01, head_lr=0.05, layer_decay=0.9, schedule=Linear(warmup=0.2)),
+    optimizer=AdamW(lr=0.01, head_lr=0.05, layer_decay=0.9, schedule=Linear(warmup=0.2)),
     budget=Budget(epochs=2),
     precision="float32",
     snapshot_every=2,

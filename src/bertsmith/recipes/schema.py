@@ -17,7 +17,7 @@ from bertsmith.finetuning import TaskKind, Truncate
 from bertsmith.heads import Linear
 from bertsmith.losses import CrossEntropy
 from bertsmith.text import Level
-from bertsmith.training import Budget, DeviceName, OptimizerConfig, Precision, Selection, TrainingConfig
+from bertsmith.training import AdamW, Budget, DeviceName, Optimizer, Precision, Selection, TrainingConfig
 
 
 class DataFiles(Config):
@@ -76,7 +76,7 @@ class FinetuneRecipe(Config):
     head: Linear = Linear()
     criterion: CrossEntropy = CrossEntropy()
     batches: BatchPlan = BatchPlan()
-    optimizer: OptimizerConfig = OptimizerConfig()
+    optimizer: Optimizer = AdamW()
     budget: Budget = Budget()
     selection: Selection = Selection()
     precision: Precision = "auto"

@@ -5,38 +5,63 @@ from bertsmith.training.devices import DeviceName, resolve_device
 from bertsmith.training.events import Ended, Evaluated, Event, Listener, Noticed, Started, TrainingResult, Updated
 from bertsmith.training.log import LogFile
 from bertsmith.training.loop import Surroundings, train
-from bertsmith.training.optimizer import OptimizerConfig, ParameterGroup, group_table, parameter_groups
+from bertsmith.training.optimizer import (
+    AdamW,
+    BertAdam,
+    Lamb,
+    Optimizer,
+    OptimizerConfig,
+    ParameterGroup,
+    group_table,
+    parameter_groups,
+)
 from bertsmith.training.precision import Precision, autocast, compute_dtype
 from bertsmith.training.progress import ProgressBar, ProgressLines, progress_listener
 from bertsmith.training.protocols import Build, Evaluate, MicroBatch, Trainable, Updates
 from bertsmith.training.ranks import Ranks, is_leader, joined_ranks, local_rank
-from bertsmith.training.schedule import Constant, Linear, Schedule
+from bertsmith.training.schedule import (
+    Constant,
+    Cosine,
+    CosineRestarts,
+    Linear,
+    Polynomial,
+    Schedule,
+    SlantedTriangular,
+)
 from bertsmith.training.selection import require_metric
 from bertsmith.training.snapshots import Snapshots
 from bertsmith.training.step import Step, plain
 
 __all__ = [
+    "AdamW",
+    "BertAdam",
     "Budget",
     "Build",
     "Constant",
+    "Cosine",
+    "CosineRestarts",
     "DeviceName",
     "Ended",
     "Evaluate",
     "Evaluated",
     "Event",
+    "Lamb",
     "Linear",
     "Listener",
     "LogFile",
     "MicroBatch",
     "Noticed",
+    "Optimizer",
     "OptimizerConfig",
     "ParameterGroup",
+    "Polynomial",
     "Precision",
     "ProgressBar",
     "ProgressLines",
     "Ranks",
     "Schedule",
     "Selection",
+    "SlantedTriangular",
     "Snapshots",
     "Started",
     "Step",

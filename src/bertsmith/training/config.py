@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import NonNegativeInt, PositiveInt, model_validator
 
 from bertsmith.config import Config
-from bertsmith.training.optimizer import OptimizerConfig
+from bertsmith.training.optimizer import AdamW, Optimizer
 from bertsmith.training.precision import Precision
 
 
@@ -39,7 +39,7 @@ class Selection(Config):
 class TrainingConfig(Config):
     """Everything the loop needs to know besides the model and the data."""
 
-    optimizer: OptimizerConfig = OptimizerConfig()
+    optimizer: Optimizer = AdamW()
     budget: Budget = Budget()
     selection: Selection = Selection()
     precision: Precision = "auto"

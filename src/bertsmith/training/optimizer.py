@@ -1,15 +1,18 @@
-"""Which weight learns how fast: AdamW with a rate for every depth, and no decay where it makes no sense."""
+"""Which weight learns how fast: a rate for every depth, no decay where it makes no sense, and the rule of the steps."""
 
+import math
+from abc import abstractmethod
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field, NonNegativeFloat, PositiveFloat
 from torch import nn
 
 from bertsmith.config import Config
+from bertsmith.training.lamb import LayerwiseAdam
 from bertsmith.training.protocols import Trainable
 from bertsmith.training.schedule import Linear, Schedule
 
@@ -17,7 +20,7 @@ Momentum = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
 class OptimizerConfig(Config):
-    """AdamW (Loshchilov & Hutter 2019, arXiv 1711.05101) with layer-wise decay of the rate.
+    """What every optimizer has: rates by depth, decay, moments, clipping, schedule.
 
     The head learns at `head_lr` (`lr` if None), the encoder's last layer at `lr`, every layer below
     at `layer_decay` times the rate of the one above, the embeddings one step below the first layer
@@ -40,6 +43,61 @@ class OptimizerConfig(Config):
         if depth > top_depth:
             return self.head_lr or self.lr
         return self.lr * self.layer_decay ** (top_depth - depth)
+
+    @abstractmethod
+    def build(self, groups: Sequence[dict[str, Any]]) -> torch.optim.Optimizer:
+        """Make the optimizer of parameter groups that bring their own rate and decay."""
+
+
+class AdamW(OptimizerConfig):
+    """Adam with the decay of weights set apart (Loshchilov & Hutter 2019, arXiv 1711.05101)."""
+
+    kind: Literal["adamw"] = "adamw"
+
+    def build(self, groups: Sequence[dict[str, Any]]) -> torch.optim.Optimizer:
+        """Fused: three times cheaper than the loop over tensors."""
+        return torch.optim.AdamW(groups, betas=self.betas, eps=self.eps, fused=True)
+
+
+class BertAdam(OptimizerConfig):
+    """AdamW without bias correction, as in the code of Devlin et al. 2019: the first steps are longer.
+
+    It makes fine-tuning on few texts unstable (Zhang et al. 2021, arXiv 2006.05987 §4); here to repeat results.
+    """
+
+    kind: Literal["bert_adam"] = "bert_adam"
+    eps: PositiveFloat = 1e-6
+
+    def build(self, groups: Sequence[dict[str, Any]]) -> torch.optim.Optimizer:
+        """AdamW at step infinity, where the correction is one."""
+        optimizer = torch.optim.AdamW(groups, betas=self.betas, eps=self.eps, fused=True)
+        for parameter in (parameter for group in groups for parameter in group["params"]):
+            optimizer.state[parameter] = {
+                "step": torch.full((), math.inf, device=parameter.device),
+                "exp_avg": torch.zeros_like(parameter),
+                "exp_avg_sq": torch.zeros_like(parameter),
+            }
+        return optimizer
+
+
+class Lamb(OptimizerConfig):
+    """Adam's step scaled tensor by tensor to the size of the weights, for large batches (You et al. 2020).
+
+    arXiv 1904.00962, algorithm 2; `lr` is their rate for 512 texts an update, to grow with the root
+    of the batch.
+    """
+
+    kind: Literal["lamb"] = "lamb"
+    lr: PositiveFloat = 6.25e-4
+    eps: PositiveFloat = 1e-6
+    bias_correction: bool = True
+
+    def build(self, groups: Sequence[dict[str, Any]]) -> torch.optim.Optimizer:
+        """Biases and LayerNorm weights keep Adam's step."""
+        return LayerwiseAdam(groups, betas=self.betas, eps=self.eps, bias_correction=self.bias_correction)
+
+
+Optimizer = Annotated[AdamW | BertAdam | Lamb, Field(discriminator="kind")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +148,9 @@ def group_table(groups: Sequence[ParameterGroup]) -> str:
     )
 
 
-def build_optimizer(groups: Sequence[ParameterGroup], config: OptimizerConfig) -> torch.optim.AdamW:
-    """AdamW, fused: three times cheaper than the loop over tensors. Each group remembers its `peak_lr`."""
-    return torch.optim.AdamW(
+def build_optimizer(groups: Sequence[ParameterGroup], config: OptimizerConfig) -> torch.optim.Optimizer:
+    """The optimizer of these groups. Each group remembers its `peak_lr`."""
+    return config.build(
         [
             {
                 "params": list(group.parameters.values()),
@@ -101,10 +159,7 @@ def build_optimizer(groups: Sequence[ParameterGroup], config: OptimizerConfig) -
                 "weight_decay": group.weight_decay,
             }
             for group in groups
-        ],
-        betas=config.betas,
-        eps=config.eps,
-        fused=True,
+        ]
     )
 
 
