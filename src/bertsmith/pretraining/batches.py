@@ -1,0 +1,79 @@
+"""What goes through a pre-training model at once: packed texts, and what is to be found out about them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import TypeVar
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from bertsmith.batch import PackedBatch
+from bertsmith.encoder import AttentionMask
+
+T = TypeVar("T", "TokenTargets", "SpanTargets")
+
+
+@dataclass(frozen=True, slots=True)
+class TokenTargets:
+    """Rows of the packed batch at which a token is to be named, and which token it is."""
+
+    rows: Int[Tensor, "targets"]
+    labels: Int[Tensor, "targets"]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class SpanTargets:
+    """Tokens to be named from the borders of their span: the rows just outside it, and the place inside, from 0."""
+
+    left: Int[Tensor, "targets"]
+    right: Int[Tensor, "targets"]
+    places: Int[Tensor, "targets"]
+    labels: Int[Tensor, "targets"]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class PretrainBatch:
+    """Texts under one attention mask with the targets of each loss; a loss without targets is not computed.
+
+    `hidden` are the tokens a corruption chose, `next` those that follow what the mask lets a token
+    see, `spans` the tokens of whole hidden stretches, `relations` one label a text; `counts` says what
+    became of the hidden tokens (`Corrupted.counts`).
+    """
+
+    texts: PackedBatch
+    attend: AttentionMask
+    hidden: TokenTargets | None = None
+    next: TokenTargets | None = None
+    spans: SpanTargets | None = None
+    relations: Int[Tensor, "sequences"] | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def num_tokens(self) -> int:
+        """Number of tokens the encoder will read."""
+        return self.texts.num_tokens
+
+    def to(self, device: torch.device | str) -> "PretrainBatch":
+        """Copy to a device."""
+        return replace(
+            self,
+            texts=self.texts.to(device),
+            hidden=_moved(self.hidden, device),
+            next=_moved(self.next, device),
+            spans=_moved(self.spans, device),
+            relations=None if self.relations is None else self.relations.to(device, non_blocking=True),
+        )
+
+
+def _moved(targets: T | None, device: torch.device | str) -> T | None:
+    if targets is None:
+        return None
+    names = [member.name for member in fields(targets)]
+    return replace(targets, **{name: getattr(targets, name).to(device, non_blocking=True) for name in names})
