@@ -27,7 +27,7 @@ def main() -> None:
     with open(path, encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     texts, labels = [row["text"] for row in rows], [row["label"] for row in rows]
-    pipeline = make_pipeline(FunctionTransformer(half_width), Classifier(encoder="tiny", epochs=3))
+    pipeline = make_pipeline(FunctionTransformer(half_width), Classifier(encoder="tiny"))
     print("accuracy of each fold:", cross_val_score(pipeline, texts, labels, cv=3).round(4))
 
 

@@ -1,6 +1,8 @@
 """Do two questions ask the same? A classifier of pairs of texts.
 
 python examples/pairs.py [pairs.csv [MODEL]]      columns: text, text_pair, label
+
+Without arguments: a handful of pairs and random weights, so expect guesses; a checkpoint knows more.
 """
 
 import csv
