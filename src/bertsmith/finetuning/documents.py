@@ -51,6 +51,6 @@ def shorten(token_ids: Ids, limit: int, keep: Literal["head", "tail", "head_tail
 
 
 def shorten_pair(first: Ids, second: Ids, limit: int, keep: Literal["head", "tail", "head_tail"]) -> tuple[Ids, Ids]:
-    """Keep at most `limit` tokens of a pair: the longer text gives way first (BERT's longest-first rule)."""
-    first_limit = min(len(first), max(limit // 2, limit - len(second)))
+    """Keep at most `limit` tokens of a pair: the longer text gives way first, of two alike the second (BERT's rule)."""
+    first_limit = min(len(first), max((limit + 1) // 2, limit - len(second)))
     return shorten(first, first_limit, keep), shorten(second, limit - first_limit, keep)
