@@ -143,15 +143,15 @@ class Spaced(Config):
         """The selected units, each as a span of its own."""
         spacing = len(units) / min(budget, len(units))
         chosen: list[int] = []
-        begin = 0
+        begin = 0.0
         for length in _lengths(np.full(self.longest, 1 / self.longest), rng):
-            context = int(length * spacing)
-            first = begin + int(rng.random() * (context - length + 1))
+            end = begin + length * spacing
+            first = int(begin) + int(rng.random() * (int(end) - int(begin) - length + 1))
             chosen.extend(range(first, min(first + length, len(units))))
-            begin += context
+            begin = end
             if begin >= len(units):
                 break
-        return _spans(units, np.array(chosen, dtype=np.int64))
+        return _spans(units, np.array(chosen or [int(rng.random() * len(units))]))
 
 
 Length = Annotated[One | Repeated | Ngrams | Geometric | Spaced, Field(discriminator="kind")]
