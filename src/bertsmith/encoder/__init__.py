@@ -2,11 +2,12 @@
 
 from bertsmith.encoder.checkpoint import Checkpoint, LoadReport, load_checkpoint, read_config, save_checkpoint
 from bertsmith.encoder.config import SHAPES, EncoderConfig, Learned, Rotary
-from bertsmith.encoder.encoder import Encoder, HiddenStates, new_encoder
+from bertsmith.encoder.encoder import Activations, Encoder, HiddenStates, new_encoder
 from bertsmith.encoder.masks import AttentionMask, Bidirectional, Causal, Permutation, PrefixLM, RightToLeft
 
 __all__ = [
     "SHAPES",
+    "Activations",
     "AttentionMask",
     "Bidirectional",
     "Causal",
