@@ -40,7 +40,7 @@ class TextPlan(Config):
 
 
 @dataclass(frozen=True)
-class Corpus:
+class TokenCorpus:
     """Token shards, the tokenizer they were made with, and the similar words if there are any."""
 
     shards: ShardSet
@@ -65,7 +65,7 @@ class PretrainUpdates:
     """
 
     def __init__(
-        self, corpus: Corpus, objective: Objective, plan: TextPlan, *, seed: int, total: int | None = None
+        self, corpus: TokenCorpus, objective: Objective, plan: TextPlan, *, seed: int, total: int | None = None
     ) -> None:
         self.corpus, self.objective, self.plan, self.seed, self.total = corpus, objective, plan, seed, total
         self.parts = objective.parts
@@ -140,7 +140,8 @@ class PretrainUpdates:
     def _micro_batches(self, epoch: int, turn: Turn) -> list[np.ndarray]:
         rows = np.arange(turn.first, turn.stop)
         lengths = np.array([self._length(turn.part, epoch, int(row)) for row in rows])
-        return split_micro_batches(rows, lengths, self.plan.max_tokens)
+        places = split_micro_batches(np.arange(len(rows)), lengths, self.plan.max_tokens)
+        return [rows[part] for part in places]
 
     def _length(self, part: int, epoch: int, row: int) -> int:
         copy, row = self._copied(part, epoch, row)
@@ -161,7 +162,7 @@ class PretrainUpdates:
         )
 
 
-def _require(part: Part, corpus: Corpus) -> None:
+def _require(part: Part, corpus: TokenCorpus) -> None:
     if part.corrupt is not None:
         part.corrupt.replace.require(corpus.vocabulary, corpus.similar)
     if isinstance(part.attend, Permutation) and corpus.vocabulary.mask is None:
