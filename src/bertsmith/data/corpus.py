@@ -34,12 +34,17 @@ class Corpus(Config):
     with `documents: line` every line is a document. In data files (.csv, .tsv, .jsonl, .parquet)
     every text is a document, so that a task's own files can be learned from (Sun et al. 2019 §5.3);
     the texts of a pair are two paragraphs of one.
+
+    Of all documents, `held_out_share` are set aside, drawn by their first paragraph alone, so that
+    equal documents are never parted; `side` says which of the two parts is read.
     """
 
     paths: Annotated[tuple[Path, ...], Field(min_length=1)]
     encoding: str = "utf-8"
     documents: Literal["blank_line", "line"] = "blank_line"
     columns: Columns = USUAL_COLUMNS
+    held_out_share: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    side: Literal["train", "held_out"] = "train"
 
     def paragraphs(self) -> Iterator[Paragraph]:
         """Stream all paragraphs; a file begins a document.
@@ -47,8 +52,13 @@ class Corpus(Config):
         Raises:
             UserError: a file is missing, empty, damaged, or not in the encoding.
         """
+        wanted = True
         for path in self.paths:
-            yield from self.paragraphs_of(path)
+            for paragraph in self.paragraphs_of(path):
+                if paragraph.opens:
+                    wanted = (_luck(paragraph.text) < self.held_out_share) == (self.side == "held_out")
+                if wanted:
+                    yield paragraph
 
     def paragraphs_of(self, path: Path) -> Iterator[Paragraph]:
         """Stream the paragraphs of one file."""
@@ -131,6 +141,12 @@ def parts(paragraphs: Iterable[Paragraph], characters: int) -> Iterator[Part]:
         size += len(paragraph.text)
     if held:
         yield Part(number, held)
+
+
+def _luck(text: str) -> float:
+    """A number in [0, 1) that depends on the text alone."""
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest) / 2**64
 
 
 def _is_text(path: Path) -> bool:

@@ -91,7 +91,10 @@ def word_spans(text: str, tokenized: Tokenized, segmenter: Segmenter) -> Int[np.
 
 def _word_of_character(length: int, spans: Sequence[tuple[int, int]]) -> np.ndarray:
     """The number of the word each character belongs to; a character of no word is one of its own."""
-    words = len(spans) + np.arange(length)
-    for number, (start, end) in enumerate(spans):
-        words[start:end] = number
-    return words
+    places = np.array(spans, dtype=np.int64).reshape(-1, 2)
+    steps = np.zeros(length + 1, dtype=np.int64)
+    np.add.at(steps, places[:, 0], 1)
+    np.subtract.at(steps, places[:, 1], 1)
+    begins = np.cumsum(steps[:length]) == 0
+    begins[places[:, 0]] = True
+    return np.cumsum(begins)

@@ -9,7 +9,7 @@ from jaxtyping import Int
 
 from bertsmith.config import Config
 from bertsmith.data.corpus import Paragraph
-from bertsmith.data.shards.layout import DOCUMENT, ENTITY, FORMAT, INSIDE, LINE, WORD, TokenRun
+from bertsmith.data.shards.layout import DOCUMENT, ENTITY, FORMAT, INSIDE, LINE, WORD, TokenRun, token_type
 from bertsmith.text import Segmenter, Tokenized, Tokenizer, word_spans
 from bertsmith.text.entities import EntityLexicon, entity_spans
 from bertsmith.text.sentences import sentence_starts
@@ -58,7 +58,8 @@ class Annotator:
         flags[_sentences(texts, bases, joined)] |= LINE
         if self.entities is not None:
             _mark_entities(flags, entity_spans(text, joined, self.entities))
-        return TokenRun(joined.token_ids, flags), np.array([len(part) for part in tokenized])
+        token_ids = joined.token_ids.astype(token_type(self.tokenizer.vocab_size))
+        return TokenRun(token_ids, flags), np.array([len(part) for part in tokenized])
 
 
 def _batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:

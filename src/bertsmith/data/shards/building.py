@@ -25,7 +25,7 @@ from bertsmith.data.shards.workers import make_shards
 from bertsmith.errors import UserError
 from bertsmith.files import write_text, writing
 
-CHARACTERS_A_SHARD = 2_000_000
+CHARACTERS_A_SHARD = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Int, UInt8
+from jaxtyping import Integer, UInt8
 
 from bertsmith.config import Config
 
@@ -36,7 +36,7 @@ PLACES = np.dtype("<u4")
 class TokenRun:
     """Consecutive tokens of a corpus, and what begins at each of them."""
 
-    token_ids: Int[np.ndarray, "tokens"]
+    token_ids: Integer[np.ndarray, "tokens"]
     flags: UInt8[np.ndarray, "tokens"]
 
     def __len__(self) -> int:

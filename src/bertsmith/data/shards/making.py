@@ -9,7 +9,7 @@ import numpy as np
 from bertsmith.config import parse_config
 from bertsmith.data.corpus import Part
 from bertsmith.data.shards.annotating import Annotator
-from bertsmith.data.shards.layout import DOCUMENT, LINE, PLACES, FilePart, ShardEntry, TokenRun, shard_name, token_type
+from bertsmith.data.shards.layout import DOCUMENT, LINE, PLACES, FilePart, ShardEntry, TokenRun, shard_name
 from bertsmith.data.shards.shardset import new_digest
 from bertsmith.errors import UserError
 from bertsmith.files import write_bytes, write_text
@@ -30,7 +30,7 @@ def make_shard(part: Part, folder: Path, annotator: Annotator) -> Made:
         return Made(known, reused=True)
     entry_path(folder, part.number).unlink(missing_ok=True)
     run = annotator.annotate(part.paragraphs)
-    files = _files(run, token_type(annotator.tokenizer.vocab_size))
+    files = _files(run)
     for name, content in files.items():
         write_bytes(folder / shard_name(part.number, name), content.tobytes())
     entry = ShardEntry(
@@ -66,11 +66,11 @@ def read_entry(folder: Path, number: int) -> ShardEntry | None:
         return None
 
 
-def _files(run: TokenRun, kind: str) -> dict[FilePart, np.ndarray]:
+def _files(run: TokenRun) -> dict[FilePart, np.ndarray]:
     lines = np.flatnonzero(_begins(run, LINE))
     documents = np.searchsorted(lines, np.flatnonzero(_begins(run, DOCUMENT)))
     return {
-        "bin": run.token_ids.astype(kind),
+        "bin": run.token_ids,
         "flags": run.flags,
         "lines": lines.astype(PLACES),
         "documents": documents.astype(PLACES),

@@ -66,7 +66,7 @@ class ShardSet:
         return self.meta.documents
 
     @cached_property
-    def pieces(self) -> Int[np.ndarray, "shards+1"]:
+    def pieces(self) -> Int[np.ndarray, "boundaries"]:
         """The number of the first piece of each shard, and of pieces in all."""
         return np.array([0, *accumulate(shard.pieces for shard in self.meta.shards)])
 
@@ -91,7 +91,9 @@ class ShardSet:
 
     def line_starts(self, shard: int) -> Int[np.ndarray, "sentences"]:
         """The first token of every sentence of a shard; the shard's first token is always one."""
-        return self._places(shard, "lines", 0, self.meta.shards[shard].sentences) + self.bounds[shard]
+        starts = self._places(shard, "lines", 0, self.meta.shards[shard].sentences)
+        starts += self.bounds[shard]
+        return starts
 
     def document_starts(self, shard: int) -> Int[np.ndarray, "pieces"]:
         """The first sentence, numbered within the shard, of every document or rest of one."""

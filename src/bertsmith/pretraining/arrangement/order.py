@@ -4,6 +4,7 @@ import os
 import tempfile
 import weakref
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -50,11 +51,12 @@ class RowFile:
 
     def __init__(self, kind: np.dtype) -> None:
         self._kind = kind
-        self._place = Path(tempfile.gettempdir())
-        with writing(self._place):
-            self._file = tempfile.TemporaryFile(buffering=0)
         self._rows = 0
-        weakref.finalize(self, self._file.close)
+        self._folder = Path(tempfile.gettempdir())
+        with writing(self._folder):
+            self._file, name = tempfile.mkstemp(prefix="bertsmith.")
+            os.unlink(name)
+        weakref.finalize(self, os.close, self._file)
 
     def __len__(self) -> int:
         return self._rows
@@ -67,14 +69,14 @@ class RowFile:
         """
         content = memoryview(rows.astype(self._kind).tobytes())
         self._rows += len(rows)
-        with writing(self._place):
+        with writing(self._folder):
             while content:
-                content = content[self._file.write(content) :]
+                content = content[os.write(self._file, content) :]
 
-    def __getitem__(self, row: int) -> np.void:
+    def __getitem__(self, row: int) -> tuple[Any, ...]:
         width = self._kind.itemsize
-        found = os.pread(self._file.fileno(), width, row * width)
-        return np.frombuffer(found, self._kind)[0]
+        (found,) = np.frombuffer(os.pread(self._file, width, row * width), self._kind).tolist()
+        return tuple(found)
 
 
 def _mixed(value: int) -> int:

@@ -17,8 +17,8 @@ class Sentences:
     pieces of all shards.
     """
 
-    starts: Int[np.ndarray, "sentences+1"]
-    pieces: Int[np.ndarray, "pieces+1"]
+    starts: Int[np.ndarray, "boundaries"]
+    pieces: Int[np.ndarray, "documents"]
     number: int
 
     def cut(self, longest: int) -> "Sentences":

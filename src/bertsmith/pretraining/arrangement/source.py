@@ -1,6 +1,7 @@
 """The training texts of one epoch, each found by its number."""
 
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 
@@ -48,7 +49,7 @@ class PassageSource:
             IndexError: the epoch has no such row.
         """
         number = self._order[row]
-        kind, start, first, second, document = self._cuts[number].tolist()
+        kind, start, first, second, document = self._cuts[number]
         if kind == Kind.RUN:
             return self._single(self._shards.read(start, start + first))
         random = np.random.Generator(np.random.PCG64([*self._key, number, _PASSAGE]))
@@ -59,6 +60,15 @@ class PassageSource:
         if kind == Kind.SWAPPED:
             here, there = there, here
         return self._pair(_shortened(here, there, self._room, random), Kind(kind))
+
+    def length(self, row: int) -> int:
+        """How many tokens a text has, special ones and separators between documents left out, without reading it.
+
+        Raises:
+            IndexError: the epoch has no such row.
+        """
+        _, _, first, second, _ = self._cuts[self._order[row]]
+        return min(int(first) + int(second), self._room)
 
     def _elsewhere(self, document: int, wanted: int, random: np.random.Generator) -> TokenRun:
         """Whole sentences from a random one of another document on, until there are as many tokens as wanted."""
@@ -91,7 +101,7 @@ class PassageSource:
         )
 
 
-def _place(template: tuple[Slot, ...], content: str) -> int:
+def _place(template: tuple[Slot, ...], content: Literal["first", "second"]) -> int:
     return [slot.content for slot in template].index(content)
 
 
