@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from bertsmith.data import Record
 from bertsmith.errors import UserError
+from bertsmith.estimators.inputs import label_type, plain, strings, typed
 from bertsmith.estimators.parameters import Parameters
 from bertsmith.finetuning import TaskKind
 from bertsmith.recipes import (
@@ -73,19 +75,21 @@ class TextClassifier(Parameters, ABC):
         Raises:
             UserError: texts and labels do not fit, there is one label only, or the checkpoint cannot be had.
         """
+        labels = plain(labels)
+        kind = label_type(labels)
         records = {"train": self._records(texts, labels, "train")}
         if dev is not None:
             records["dev"] = self._records(*dev, "dev")
-        originals = {str(label): label for label in _plain(labels)}
         recipe = self.recipe()
         listeners = (progress_listener(),) if self.verbose else ()
         self.result_: FinetuneResult = finetune(recipe, make_splits(records, recipe), listeners=listeners)
-        self._take(self.result_.bundle, [originals[label] for label in self.result_.bundle.labels])
+        self._take(replace(self.result_.bundle, label_type=kind))
         return self
 
     def predict(self, texts: Any) -> np.ndarray:
         """The likeliest label of every text."""
-        found: np.ndarray = self.classes_[self.predict_proba(texts).argmax(1)]
+        places = self.predict_proba(texts).argmax(1)
+        found: np.ndarray = self.classes_[places]
         return found
 
     def predict_proba(self, texts: Any) -> np.ndarray:
@@ -100,7 +104,8 @@ class TextClassifier(Parameters, ABC):
 
     def score(self, texts: Any, labels: Any) -> float:
         """Accuracy, as scikit-learn's classifiers score."""
-        return float(np.mean(self.predict(texts) == np.asarray(_plain(labels))))
+        truth = [str(label) for label in plain(labels)]
+        return float(np.mean([str(answer) == label for answer, label in zip(self.predict(texts), truth, strict=True)]))
 
     def save(self, folder: str | Path) -> None:
         """Write the model so that `load`, `bertsmith predict` and transformers can read it.
@@ -122,7 +127,7 @@ class TextClassifier(Parameters, ABC):
             other = {"classification": "Classifier", "pair": "PairClassifier"}[bundle.model.task.kind]
             raise UserError(f"{folder} holds a {bundle.model.task.kind} model; load it with {other}", code="wrong_task")
         estimator = cls(str(folder), device=device)
-        estimator._take(bundle, list(bundle.labels))
+        estimator._take(bundle)
         return estimator
 
     def recipe(self) -> FinetuneRecipe:
@@ -156,19 +161,19 @@ class TextClassifier(Parameters, ABC):
 
     def _records(self, texts: Any, labels: Any, name: str) -> list[Record]:
         first, second = self._texts(texts)
-        plain = _plain(labels)
-        if len(first) != len(plain):
-            raise UserError(f"{name}: {len(first)} texts but {len(plain)} labels; give one label a text", code="uneven")
+        names = [str(label) for label in plain(labels)]
+        if len(first) != len(names):
+            raise UserError(f"{name}: {len(first)} texts but {len(names)} labels; give one label a text", code="uneven")
         seconds: Sequence[str | None] = second if second is not None else [None] * len(first)
-        rows = zip(first, seconds, plain, strict=True)
         return [
-            Record(_text(text, name, number), pair, str(label), where=f"{name}[{number}]")
-            for number, (text, pair, label) in enumerate(rows)
+            Record(text, pair, label, where=f"{name}[{number}]")
+            for number, (text, pair, label) in enumerate(zip(first, seconds, names, strict=True))
         ]
 
-    def _take(self, bundle: Bundle, names: list[Any]) -> None:
-        """Adopt a trained model; `names` are its labels as the user wrote them."""
+    def _take(self, bundle: Bundle) -> None:
+        """Adopt a trained model; its labels become again what they were."""
         self._bundle = bundle
+        names = [typed(label, bundle.label_type) for label in bundle.labels]
         self.classes_ = np.unique(np.asarray(names))
         places = {name: number for number, name in enumerate(names)}
         self._order = [places[name] for name in self.classes_.tolist()]
@@ -188,7 +193,7 @@ class Classifier(TextClassifier):
     task: ClassVar[TaskKind] = "classification"
 
     def _texts(self, inputs: Any) -> tuple[list[str], list[str] | None]:
-        return _strings(inputs), None
+        return strings(inputs), None
 
 
 class PairClassifier(TextClassifier):
@@ -197,31 +202,12 @@ class PairClassifier(TextClassifier):
     task: ClassVar[TaskKind] = "pair"
 
     def _texts(self, inputs: Any) -> tuple[list[str], list[str] | None]:
-        pairs = [tuple(pair) for pair in _plain(inputs)]
+        pairs = [tuple(pair) for pair in plain(inputs)]
         wrong = next((number for number, pair in enumerate(pairs) if len(pair) != 2), None)
         if wrong is not None:
             raise UserError(f"input {wrong} has {len(pairs[wrong])} texts; a pair has two", code="not_a_pair")
-        return _strings([a for a, _ in pairs]), _strings([b for _, b in pairs])
+        return strings([a for a, _ in pairs]), strings([b for _, b in pairs])
 
 
 def _given(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
-
-
-def _plain(values: Any) -> list[Any]:
-    """A list of Python values from a list, an array, a Series or a column."""
-    if hasattr(values, "to_numpy"):
-        values = values.to_numpy()
-    return list(values.tolist() if hasattr(values, "tolist") else values)
-
-
-def _strings(inputs: Any) -> list[str]:
-    if isinstance(inputs, str):
-        raise UserError("give a list of texts, not a single text: [text]", code="not_a_list")
-    return [_text(text, "inputs", number) for number, text in enumerate(_plain(inputs))]
-
-
-def _text(text: Any, name: str, number: int) -> str:
-    if not isinstance(text, str) or not text.strip():
-        raise UserError(f"{name}[{number}] must be a text with something in it, got {text!r:.60}", code="blank_text")
-    return text

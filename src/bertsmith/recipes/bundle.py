@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -22,14 +22,21 @@ FORMAT = 1
 """Counts up when the block in config.json changes its meaning."""
 
 
+LabelType = Literal["str", "int", "float", "bool"]
+
+
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A fine-tuned model with its tokenizer: texts in, probabilities out."""
+    """A fine-tuned model with its tokenizer: texts in, probabilities out.
+
+    `label_type` is what the labels were in Python before they became text.
+    """
 
     model: FineTuner
     tokenizer: Tokenizer
     family: str
     precision: Precision = "auto"
+    label_type: LabelType = "str"
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -74,7 +81,12 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
         "id2label": {str(number): label for number, label in labels.items()},
         "label2id": {label: number for number, label in labels.items()},
         "problem_type": "single_label_classification",
-        "bertsmith": {"format": FORMAT, "task": model.task.model_dump(mode="json"), "precision": bundle.precision},
+        "bertsmith": {
+            "format": FORMAT,
+            "task": model.task.model_dump(mode="json"),
+            "precision": bundle.precision,
+            "label_type": bundle.label_type,
+        },
     }
     if heads and bundle.family == "bert":
         extras["architectures"] = ["BertForSequenceClassification"]
@@ -113,7 +125,8 @@ def load_bundle(source: str | Path) -> Bundle:
     _put_head(model, checkpoint.heads, folder)
     tokenizer = Tokenizer.from_folder(folder)
     require_fit(checkpoint.encoder, tokenizer)
-    return Bundle(model.eval(), tokenizer, checkpoint.family, block.get("precision", "auto"))
+    told = {name: block[name] for name in ("precision", "label_type") if name in block}
+    return Bundle(model.eval(), tokenizer, checkpoint.family, **told)
 
 
 def _put_head(model: FineTuner, heads: dict[str, dict[str, torch.Tensor]], folder: Path) -> None:

@@ -1,0 +1,90 @@
+"""Recipes: put together from layers, written whole, read back the same."""
+
+import pytest
+import yaml
+
+from bertsmith.errors import UserError
+from bertsmith.recipes import FinetuneRecipe, finetune_recipe, merged, recipe_yaml, require_same_run
+
+ENCODER = {"start": {"encoder": "tiny"}}
+MODEL = {"start": {"model": "bert-base-chinese"}}
+
+
+def test_yaml_round_trip_keeps_every_field(tmp_path):
+    recipe = finetune_recipe(
+        given={**ENCODER, "seed": 3}, settings=["optimizer.layer_decay=0.9", "data.columns.text=正文"]
+    )
+    path = tmp_path / "recipe.yaml"
+    path.write_text(recipe_yaml(recipe), encoding="utf-8")
+    assert finetune_recipe(given={}, file=path) == recipe
+    assert set(yaml.safe_load(path.read_text(encoding="utf-8"))) == set(FinetuneRecipe.model_fields)
+
+
+def test_later_layers_win(tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_text("start: {model: a}\nseed: 1\noptimizer: {lr: 0.1, weight_decay: 0.2}\nbudget: {epochs: 7}\n")
+    recipe = finetune_recipe(given={"optimizer": {"lr": 0.3}, "seed": 2}, file=path, settings=["seed=4"])
+    assert (recipe.optimizer.lr, recipe.optimizer.weight_decay, recipe.budget.epochs, recipe.seed) == (0.3, 0.2, 7, 4)
+
+
+def test_random_weights_change_the_defaults_and_nothing_that_was_said():
+    assert finetune_recipe(given=MODEL).optimizer.lr == 5e-5
+    recipe = finetune_recipe(given=ENCODER)
+    assert (recipe.features.pooling, recipe.optimizer.lr, recipe.budget.epochs) == ("mean", 1e-3, 10)
+    said = finetune_recipe(given={**ENCODER, "optimizer": {"lr": 0.5}}, settings=["features.pooling=max"])
+    assert (said.features.pooling, said.optimizer.lr, said.budget.epochs) == ("max", 0.5, 10)
+
+
+def test_a_start_given_replaces_the_start_of_the_file(tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(recipe_yaml(finetune_recipe(given=ENCODER)))
+    recipe = finetune_recipe(given=MODEL, file=path)
+    assert (recipe.start.model, recipe.start.encoder) == ("bert-base-chinese", None)
+
+
+@pytest.mark.parametrize("given", [{}, {"start": {}}, {"start": {"model": "a", "encoder": "b"}}])
+def test_one_start_is_needed(given):
+    with pytest.raises(UserError, match="give either model"):
+        finetune_recipe(given=given)
+
+
+def test_all_wrong_fields_are_listed():
+    wrong = {**MODEL, "seed": -1, "document": {"keep": "middle"}, "colour": 3}
+    with pytest.raises(UserError) as caught:
+        finetune_recipe(given=wrong)
+    assert all(part in caught.value.message for part in ("seed", "document.keep", "middle", "colour"))
+    assert caught.value.code == "bad_setting"
+
+
+@pytest.mark.parametrize("content", [b"a: [", b"\xff\xfe", b"just words", b""])
+def test_recipe_that_cannot_be_read(content, tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"recipe\.yaml") as caught:
+        finetune_recipe(given={}, file=path)
+    assert caught.value.code == "bad_recipe"
+
+
+def test_parts_of_another_kind_replace_and_of_the_same_kind_merge():
+    below = {"a": {"kind": "x", "one": 1}, "b": {"one": 1}}
+    assert merged(below, {"a": {"kind": "y", "two": 2}}) == {"a": {"kind": "y", "two": 2}, "b": {"one": 1}}
+    assert merged(below, {"a": {"two": 2}, "b": {"two": 2}}) == {
+        "a": {"kind": "x", "one": 1, "two": 2},
+        "b": {"one": 1, "two": 2},
+    }
+    assert below == {"a": {"kind": "x", "one": 1}, "b": {"one": 1}}
+
+
+def test_going_on_may_change_only_how_often_to_save(tmp_path):
+    stored = finetune_recipe(given=MODEL)
+    require_same_run(stored.but(snapshot_every=7), stored, where=tmp_path / "recipe.yaml")
+    with pytest.raises(UserError, match=r"seed is 1 and was 0.*--overwrite") as caught:
+        require_same_run(stored.but(seed=1), stored, where=tmp_path / "recipe.yaml")
+    assert caught.value.code == "other_run"
+
+
+def test_training_reads_its_part_of_the_recipe():
+    recipe = finetune_recipe(given={**MODEL, "seed": 9}, settings=["budget.max_steps=3", "selection.patience=2"])
+    training = recipe.training
+    assert (training.seed, training.budget.max_steps, training.selection.patience) == (9, 3, 2)
+    assert training.optimizer == recipe.optimizer
