@@ -4,6 +4,7 @@ from bertsmith.encoder.checkpoint import Checkpoint, LoadReport, load_checkpoint
 from bertsmith.encoder.config import SHAPES, EncoderConfig, Learned, Rotary
 from bertsmith.encoder.encoder import Activations, Encoder, HiddenStates, new_encoder
 from bertsmith.encoder.masks import AttentionMask, Bidirectional, Causal, Permutation, PrefixLM, RightToLeft
+from bertsmith.encoder.surgery import resize_tokens
 
 __all__ = [
     "SHAPES",
@@ -24,5 +25,6 @@ __all__ = [
     "load_checkpoint",
     "new_encoder",
     "read_config",
+    "resize_tokens",
     "save_checkpoint",
 ]

@@ -1,6 +1,7 @@
 """Characters -> token ids: vocabularies, tokenizers, words."""
 
 from bertsmith.text.definition import Level
+from bertsmith.text.surgery import count_tokens, extend_vocabulary, prune_vocabulary
 from bertsmith.text.tokenized import SpecialTokens, Tokenized
 from bertsmith.text.tokenizer import Tokenizer, unknown_share
 from bertsmith.text.vocabulary import train_vocabulary
@@ -15,6 +16,9 @@ __all__ = [
     "SpecialTokens",
     "Tokenized",
     "Tokenizer",
+    "count_tokens",
+    "extend_vocabulary",
+    "prune_vocabulary",
     "train_vocabulary",
     "unknown_share",
     "word_spans",
