@@ -1,8 +1,7 @@
 """One passage as an exercise: what the encoder reads of it, and what it is asked; and many of them packed."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,6 +14,7 @@ from bertsmith.pretraining.batches import PretrainBatch, SpanTargets, TokenTarge
 from bertsmith.pretraining.corruption import Corrupted
 from bertsmith.pretraining.objective import Part
 from bertsmith.pretraining.passage import Passage
+from bertsmith.pretraining.replacement import count_outcomes
 from bertsmith.pretraining.vocabulary import VocabularyFacts
 from bertsmith.text.similar import SimilarTokens
 
@@ -35,8 +35,8 @@ class Answers:
 class Exercise:
     """A text as the encoder reads it, with its answers; None where nothing of that kind is asked.
 
-    `position_ids` and `order` differ from the usual only under the Permutation mask, `counts` says
-    what became of the hidden tokens.
+    `position_ids` and `order` differ from the usual only under the Permutation mask, `outcomes` says
+    what each of the hidden tokens became, a place in `OUTCOMES`.
     """
 
     example: Example
@@ -46,7 +46,7 @@ class Exercise:
     relation: int | None = None
     position_ids: Int[np.ndarray, "tokens"] | None = None
     order: Int[np.ndarray, "tokens"] | None = None
-    counts: Mapping[str, int] = field(default_factory=dict)
+    outcomes: Int[np.ndarray, "hidden"] | None = None
 
     def __len__(self) -> int:
         return len(self.example)
@@ -85,7 +85,7 @@ def _with_hidden_tokens(passage: Passage, corrupted: Corrupted) -> Exercise:
     return Exercise(
         Example(corrupted.token_ids.astype(np.int32), passage.example.segment_ids),
         hidden=Answers(corrupted.targets, corrupted.labels),
-        counts=corrupted.counts,
+        outcomes=corrupted.outcomes,
     )
 
 
@@ -167,8 +167,13 @@ def pack_exercises(exercises: Sequence[Exercise], attend: AttentionMask) -> Pret
         next=_tokens([exercise.next for exercise in exercises], bases),
         spans=_spans([exercise.spans for exercise in exercises], bases),
         relations=torch.tensor(relations) if len(relations) == len(exercises) else None,
-        counts=dict(sum((Counter(exercise.counts) for exercise in exercises), Counter())),
+        counts=_counted([exercise.outcomes for exercise in exercises]),
     )
+
+
+def _counted(outcomes: Sequence[np.ndarray | None]) -> dict[str, int]:
+    some = [each for each in outcomes if each is not None]
+    return count_outcomes(np.concatenate(some)) if some else {}
 
 
 def _tokens(answers: Sequence[Answers | None], bases: np.ndarray) -> TokenTargets | None:

@@ -34,7 +34,7 @@ class Pretrainer(nn.Module):
 
     def new_counts(self) -> Counts:
         """Nothing counted yet."""
-        return Counts([name for loss in self.losses for name in loss.counted])
+        return Counts([name for loss in self.losses for name in loss.counted] + ["degraded_share"])
 
     @property
     def loss_names(self) -> tuple[str, ...]:
@@ -57,6 +57,8 @@ class Pretrainer(nn.Module):
         reading = Reading(batch, self.encoder, self.heads, self.counts)
         zero = self.encoder.embeddings.token.weight.new_zeros(())
         sums = dict.fromkeys(self.loss_names, zero)
+        if any(batch.counts.get(kind) for kind in ("similar", "degraded")):
+            self.counts.add("degraded_share", batch.counts.get("degraded", 0), sum(batch.counts.values()))
         for loss in self.losses:
             if loss.weights(batch):
                 sums |= loss(reading)

@@ -56,6 +56,8 @@ class Part(Config):
             raise ValueError(
                 f"pair_relation needs pairs: arrange next_sentence or sentence_order, not {self.arrange.kind}"
             )
+        if isinstance(self.attend, Permutation) and losses.chosen != (losses.masked_tokens,):
+            raise ValueError("permutation asks for hidden tokens by queries: its only loss is masked_tokens")
         if losses.replaced_tokens and len(losses.chosen) > 1:
             raise ValueError("replaced_tokens stands alone: the encoder then reads the generator's text, not the holes")
         return self

@@ -59,7 +59,9 @@ def load_heads(model: Pretrainer, stored: Mapping[str, Mapping[str, Tensor]]) ->
         else:
             notes.append(_NEW[name])
     for name in _BESIDE & set(model.heads):
-        found = {key.partition(".")[2]: value for key, value in stored.get(EXTRA, {}).items() if key.startswith(name)}
+        found = {
+            key.partition(".")[2]: value for key, value in stored.get(EXTRA, {}).items() if key.startswith(f"{name}.")
+        }
         if found:
             _put(model.heads[name], found, name)
         else:

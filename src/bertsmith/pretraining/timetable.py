@@ -41,7 +41,7 @@ def stage_at(shares: Sequence[float], step: int, total: int) -> int:
     return min(bisect_right(ends, step), len(ends) - 1)
 
 
-def turns(before: Int[np.ndarray, "updates+1 parts"], update: int, groups: Sequence[int]) -> list[Turn]:
+def turns(before: Int[np.ndarray, "bounds parts"], update: int, groups: Sequence[int]) -> list[Turn]:
     """Who has which texts in an update; parts of one group draw from the same texts, without overlap."""
     counts = before[update + 1] - before[update]
     starts = {group: sum(int(before[update, part]) for part in members) for group, members in _members(groups).items()}
