@@ -65,7 +65,8 @@ def build_shards(
 
     Finished shards of the same texts, tokenizer and words are used again, so a build that was
     killed goes on where it was, and a second one returns at once. The bytes depend on none of
-    that, nor on the number of processes.
+    that, nor on the number of processes. (More than one are started afresh, so a script of your own
+    calls this under `if __name__ == "__main__"`.)
 
     Raises:
         UserError: a file is missing, empty, damaged, in another encoding or without line ends; the

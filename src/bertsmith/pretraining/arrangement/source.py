@@ -1,19 +1,16 @@
 """The training texts of one epoch, each found by its number."""
 
 from collections.abc import Callable
-from typing import Literal
 
 import numpy as np
 
-from bertsmith.batch import Example
 from bertsmith.data.shards import LINE, ShardSet, TokenRun
+from bertsmith.pretraining.arrangement.assembly import pair, single
 from bertsmith.pretraining.arrangement.cuts import CUT, Kind
 from bertsmith.pretraining.arrangement.order import RowFile, Shuffle
 from bertsmith.pretraining.arrangement.sentences import Sentences, sentences_of
-from bertsmith.pretraining.arrangement.units import separated, units_of
 from bertsmith.pretraining.passage import Passage
 from bertsmith.text import Tokenizer
-from bertsmith.text.template import Slot
 
 _PLAN, _ORDER, _PASSAGE = 1, 2, 3  # so that the draws of one epoch have nothing in common
 
@@ -51,7 +48,7 @@ class PassageSource:
         number = self._order[row]
         kind, start, first, second, document = self._cuts[number]
         if kind == Kind.RUN:
-            return self._single(self._shards.read(start, start + first))
+            return single(self._shards.read(start, start + first), self._tokenizer)
         random = np.random.Generator(np.random.PCG64([*self._key, number, _PASSAGE]))
         run = self._shards.read(start, start + first + (0 if kind == Kind.RANDOM else second))
         here, there = run[:first], run[first:]
@@ -59,7 +56,7 @@ class PassageSource:
             there = self._elsewhere(document, second, random)
         if kind == Kind.SWAPPED:
             here, there = there, here
-        return self._pair(_shortened(here, there, self._room, random), Kind(kind))
+        return pair(*_shortened(here, there, self._room, random), Kind(kind), self._tokenizer)
 
     def length(self, row: int) -> int:
         """How many tokens a text has, special ones and separators between documents left out, without reading it.
@@ -80,29 +77,6 @@ class PassageSource:
         run = self._shards.read(start, min(stop, start + wanted + self._room))
         ends = np.flatnonzero(run.flags[wanted:] & LINE)
         return run[: wanted + int(ends[0])] if len(ends) else run
-
-    def _single(self, run: TokenRun) -> Passage:
-        units = separated(run, self._tokenizer.special.sep)
-        lead = _place(self._tokenizer.template.single, "first")
-        return Passage(self._tokenizer.assemble(units.token_ids), units.words + lead, units.entities + lead)
-
-    def _pair(self, runs: tuple[TokenRun, TokenRun], kind: Kind) -> Passage:
-        first, second = map(units_of, runs)
-        template = self._tokenizer.template.pair
-        lead, behind = _place(template, "first"), _place(template, "second") + len(runs[0]) - 1
-        example = self._tokenizer.assemble(first.token_ids, second.token_ids)
-        if kind == Kind.SOURCE:
-            example = Example(example.token_ids, (np.arange(len(example)) >= behind).astype(np.int32))
-        return Passage(
-            example,
-            np.concatenate([first.words + lead, second.words + behind]).astype(np.int32),
-            np.concatenate([first.entities + lead, second.entities + behind]).astype(np.int32),
-            None if kind == Kind.SOURCE else int(kind != Kind.PAIR),
-        )
-
-
-def _place(template: tuple[Slot, ...], content: Literal["first", "second"]) -> int:
-    return [slot.content for slot in template].index(content)
 
 
 def _shortened(first: TokenRun, second: TokenRun, room: int, random: np.random.Generator) -> tuple[TokenRun, TokenRun]:
