@@ -81,6 +81,19 @@ def test_what_a_checkpoint_lacks_is_new_and_said(tmp_path):
     assert len(load_heads(pretrainer("bert"), checkpoint.heads)) == 3
 
 
+def test_a_head_the_family_has_no_name_for_is_found_again(tmp_path):
+    model, (batch,) = pretrainer("bert"), batches("bert")
+    heads = pretrained_heads(model)
+    beside = {f"relation.{name}": tensor for name, tensor in heads.pop("relation").items()}
+    save_checkpoint(
+        tmp_path, model.encoder, family="roberta", heads=heads, extra_tensors=beside, config_extras={"pad_token_id": 0}
+    )
+    checkpoint = load_checkpoint(tmp_path)
+    again = Pretrainer(checkpoint.encoder, model.losses).eval()
+    assert load_heads(again, checkpoint.heads) == ()
+    assert_close(again(batch), model(batch), rtol=0.0, atol=0.0)
+
+
 def test_an_output_table_of_its_own_is_kept(tmp_path):
     model, (batch,) = pretrainer("roberta"), batches("roberta")
     model.heads["mlm"].decoder = torch.nn.Parameter(torch.randn(SIZE, 32))

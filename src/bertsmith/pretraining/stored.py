@@ -53,17 +53,11 @@ def load_heads(model: Pretrainer, stored: Mapping[str, Mapping[str, Tensor]]) ->
         UserError: a head has another shape than this encoder needs.
     """
     notes = []
-    for name, module in _spelled(model).items():
-        if name in stored:
-            _put(module, stored[name], name)
-        else:
-            notes.append(_NEW[name])
-    for name in _BESIDE & set(model.heads):
-        found = {
-            key.partition(".")[2]: value for key, value in stored.get(EXTRA, {}).items() if key.startswith(f"{name}.")
-        }
+    beside = {name: model.heads[name] for name in _BESIDE & set(model.heads)}
+    for name, module in (_spelled(model) | beside).items():
+        found = stored.get(name) or _among_extras(stored, name)
         if found:
-            _put(model.heads[name], found, name)
+            _put(module, found, name)
         else:
             notes.append(_NEW[name])
     if "generator" in model.heads:
@@ -93,6 +87,12 @@ def _spelled(model: Pretrainer) -> dict[str, nn.Module]:
     if "relation" in model.heads:
         heads |= dict(model.heads["relation"].named_children())
     return heads
+
+
+def _among_extras(stored: Mapping[str, Mapping[str, Tensor]], name: str) -> dict[str, Tensor]:
+    """A head that the family of the checkpoint has no name for stands there under its own."""
+    extras = stored.get(EXTRA, {})
+    return {key.removeprefix(f"{name}."): tensor for key, tensor in extras.items() if key.startswith(f"{name}.")}
 
 
 def _put(module: nn.Module, tensors: Mapping[str, Tensor], name: str) -> None:
