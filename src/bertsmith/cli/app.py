@@ -11,7 +11,7 @@ from typing import Any
 
 from cyclopts import App, CycloptsError
 
-from bertsmith.cli import check, demo, doctor, evaluate, finetune, predict
+from bertsmith.cli import check, demo, doctor, evaluate, finetune, predict, pretrain
 from bertsmith.cli.check import ErrorsFound
 from bertsmith.cli.output import forget_stdout, print_error
 from bertsmith.errors import Interrupted, UserError
@@ -28,7 +28,16 @@ Exit codes: 0 done, 2 something you can fix (the message says how), 1 a bug of o
 """
 
 app = App(name="bertsmith", help=HELP, version=lambda: version("bertsmith"))
-for command in (demo.demo, check.check, finetune.finetune, predict.predict, evaluate.evaluate, doctor.doctor):
+COMMANDS = (
+    demo.demo,
+    check.check,
+    finetune.finetune,
+    predict.predict,
+    evaluate.evaluate,
+    pretrain.pretrain,
+    doctor.doctor,
+)
+for command in COMMANDS:
     app.command(command)
 
 

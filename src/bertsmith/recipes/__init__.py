@@ -4,6 +4,8 @@ from bertsmith.recipes.bundle import Bundle, load_bundle, save_bundle
 from bertsmith.recipes.evaluation import Measured, evaluate_bundle, measure
 from bertsmith.recipes.finetuning import finetune
 from bertsmith.recipes.folder import LOG, METRICS, RECIPE, finish_folder, is_complete, require_run
+from bertsmith.recipes.pretraining import PretrainResult, pretrain, save_pretrained
+from bertsmith.recipes.pretraining_schema import PretrainRecipe, pretrain_recipe
 from bertsmith.recipes.result import FinetuneResult
 from bertsmith.recipes.schema import (
     DataFiles,
@@ -26,6 +28,8 @@ __all__ = [
     "FinetuneRecipe",
     "FinetuneResult",
     "Measured",
+    "PretrainRecipe",
+    "PretrainResult",
     "Rows",
     "Splits",
     "Start",
@@ -39,10 +43,13 @@ __all__ = [
     "make_splits",
     "measure",
     "merged",
+    "pretrain",
+    "pretrain_recipe",
     "read_rows",
     "read_splits",
     "recipe_yaml",
     "require_run",
     "require_same_run",
     "save_bundle",
+    "save_pretrained",
 ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
@@ -18,6 +18,8 @@ from bertsmith.heads import Linear
 from bertsmith.losses import CrossEntropy
 from bertsmith.text import Level
 from bertsmith.training import AdamW, Budget, DeviceName, Optimizer, Precision, Selection, TrainingConfig
+
+C = TypeVar("C", bound=Config)
 
 
 class DataFiles(Config):
@@ -117,7 +119,7 @@ def finetune_recipe(
     return parse_config(FinetuneRecipe, chosen, where=str(file) if file else None)
 
 
-def require_same_run(recipe: FinetuneRecipe, stored: FinetuneRecipe, *, where: Path) -> None:
+def require_same_run(recipe: C, stored: C, *, where: Path) -> None:
     """Make sure a run goes on as it began; only how often it is saved may change.
 
     Raises:

@@ -27,8 +27,8 @@ class Beginning:
     notes: tuple[str, ...] = ()
 
 
-def begin(start: Start, texts: Iterable[str], *, seed: int) -> Beginning:
-    """Load a checkpoint, or draw random weights and train a vocabulary on the texts.
+def begin(start: Start, texts: Iterable[str], *, seed: int, tokenizer: Tokenizer | None = None) -> Beginning:
+    """Load a checkpoint, or draw random weights and train a vocabulary on the texts, unless there is one already.
 
     Raises:
         UserError: the checkpoint or the shape cannot be had, or tokenizer and weights do not fit.
@@ -36,7 +36,8 @@ def begin(start: Start, texts: Iterable[str], *, seed: int) -> Beginning:
     if start.model is not None:
         beginning = _from_checkpoint(resolve(start.model), start)
     else:
-        beginning = _from_random_weights(start, texts, seed=seed)
+        tokenizer = tokenizer or _trained_on(texts, start)
+        beginning = _from_random_weights(start, tokenizer, seed=seed)
     require_fit(beginning.encoder, beginning.tokenizer)
     return beginning
 
@@ -84,9 +85,12 @@ def _left_out(checkpoint: Checkpoint) -> tuple[str, ...]:
     return (f"left out, without a place in the encoder: {', '.join(names[:5])}{more} of {checkpoint.report.source}",)
 
 
-def _from_random_weights(start: Start, texts: Iterable[str], *, seed: int) -> Beginning:
+def _trained_on(texts: Iterable[str], start: Start) -> Tokenizer:
+    return train_vocabulary(texts, size=start.vocabulary.size, level=start.vocabulary.level)
+
+
+def _from_random_weights(start: Start, tokenizer: Tokenizer, *, seed: int) -> Beginning:
     assert start.encoder is not None
-    tokenizer = train_vocabulary(texts, size=start.vocabulary.size, level=start.vocabulary.level)
     sizes = {"vocab_size": tokenizer.vocab_size, **shape_of(start.encoder)}
     if start.dropout is not None:
         sizes |= {"hidden_dropout": start.dropout, "attention_dropout": start.dropout}

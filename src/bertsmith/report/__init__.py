@@ -2,7 +2,7 @@
 
 from bertsmith.report.card import model_card
 from bertsmith.report.finetuning import finetune_report
-from bertsmith.report.outputs import write_outputs
+from bertsmith.report.outputs import write_outputs, write_pretrained
 from bertsmith.report.page import Section, page
 from bertsmith.report.render import SECTIONS, run_page
 from bertsmith.report.run import (
@@ -32,4 +32,5 @@ __all__ = [
     "page",
     "run_page",
     "write_outputs",
+    "write_pretrained",
 ]

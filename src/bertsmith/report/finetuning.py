@@ -113,7 +113,7 @@ def _setup(result: FinetuneResult) -> dict[str, str]:
 
 
 def _curves(log: Path, metric: str, best_step: int | None) -> Curves | None:
-    lines = _log_lines(log)
+    lines = log_lines(log)
     updates = [line for line in lines if "loss" in line]
     evaluations = [line for line in lines if metric in line.get("evaluation", {})]
     if not updates:
@@ -129,7 +129,8 @@ def _curves(log: Path, metric: str, best_step: int | None) -> Curves | None:
     )
 
 
-def _log_lines(log: Path) -> list[Mapping[str, Any]]:
+def log_lines(log: Path) -> list[Mapping[str, Any]]:
+    """The lines of a run's log.jsonl; none if there is no log."""
     if not log.exists():
         return []
     return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]

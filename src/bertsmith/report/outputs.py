@@ -1,4 +1,4 @@
-"""What a fine-tuning run leaves in its folder."""
+"""What a run leaves in its folder."""
 
 import json
 from collections.abc import Sequence
@@ -7,10 +7,13 @@ from typing import Any
 
 from bertsmith.data import write_rows
 from bertsmith.files import write_text
-from bertsmith.recipes import FinetuneResult, finish_folder, save_bundle
+from bertsmith.recipes import FinetuneResult, PretrainResult, finish_folder, save_bundle, save_pretrained
 from bertsmith.report.card import model_card
-from bertsmith.report.finetuning import finetune_report
+from bertsmith.report.finetuning import finetune_report, log_lines
 from bertsmith.report.render import run_page
+
+LAST = 10
+"""How many updates the loss at the end is a mean of."""
 
 
 def write_outputs(result: FinetuneResult, out: Path, *, command: Sequence[str]) -> dict[str, Any]:
@@ -28,6 +31,25 @@ def write_outputs(result: FinetuneResult, out: Path, *, command: Sequence[str]) 
     write_text(out / "report.html", run_page(report))
     write_text(out / "README.md", model_card(report, folder=str(out)))
     summary = {"out": str(out), **result.summary()}
+    write_text(out / "metrics.json", json.dumps(summary, ensure_ascii=False, indent=1) + "\n")
+    finish_folder(out)
+    return summary
+
+
+def write_pretrained(result: PretrainResult, out: Path, *, command: Sequence[str]) -> dict[str, Any]:
+    """Write encoder, heads, tokenizer and metrics of a pre-training run; then forget the snapshots.
+
+    Returns the object that `metrics.json` holds and `pretrain --json` prints.
+
+    Raises:
+        UserError: the disk is full or the folder cannot be written; the snapshots are kept.
+    """
+    notes = save_pretrained(result, out)
+    losses = [line["loss"] for line in log_lines(out / "log.jsonl") if "loss" in line]
+    last = losses[-LAST:]
+    course = {"first": losses[0], "last": sum(last) / len(last), "heldout": result.heldout.get("loss")}
+    told = result.summary()
+    summary = {"out": str(out), **told, "loss": course, "notes": [*told["notes"], *notes]}
     write_text(out / "metrics.json", json.dumps(summary, ensure_ascii=False, indent=1) + "\n")
     finish_folder(out)
     return summary

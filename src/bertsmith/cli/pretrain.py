@@ -1,0 +1,135 @@
+"""`bertsmith pretrain`: from raw text to an encoder, from scratch or further."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bertsmith.cli.options import CommonOptions, RunOptions, nested, text_of
+from bertsmith.cli.output import print_json
+
+if TYPE_CHECKING:
+    from bertsmith.recipes import PretrainRecipe
+
+
+def pretrain(
+    *,
+    out: Path,
+    objective: str | None = None,
+    corpus: list[Path] | None = None,
+    model: str | None = None,
+    encoder: str | None = None,
+    steps: int | None = None,
+    batch_size: int | None = None,
+    max_length: int | None = None,
+    lr: float | None = None,
+    entities: list[Path] | None = None,
+    similar: Path | None = None,
+    shards: Path | None = None,
+    processes: int | None = None,
+    run: RunOptions | None = None,
+    common: CommonOptions | None = None,
+) -> None:
+    """Pre-train an encoder on raw text: from random weights (--encoder), or further (--model).
+
+    Example: bertsmith pretrain --objective wwm --corpus news.txt.gz --encoder mini --steps 20000 --out runs/mini
+
+    Parameters
+    ----------
+    out
+        Folder for the encoder, metrics.json, report.html and the rest.
+    objective
+        bert, roberta, wwm, ernie, spanbert, macbert, electra, albert, unilm, permutation or gpt.
+    corpus
+        Texts: .txt, one paragraph a line, a blank line between documents; or a task's own data files.
+    model
+        Checkpoint to go on from: a bundled name, a folder in the Hugging Face layout, or a hub id.
+    encoder
+        Start from random weights: tiny, mini, small, base, large, or a JSON file; trains a vocabulary too.
+    steps
+        Updates to make (1,000).
+    batch_size
+        Texts in one update (64).
+    max_length
+        Tokens of one text, special tokens included (128).
+    lr
+        Peak learning rate (5e-5; 1e-3 from random weights).
+    entities
+        Word lists of phrases and names, an entry a line, for the ernie objective.
+    similar
+        Similar words for the macbert objective: a word, a TAB, similar words.
+    shards
+        Where to keep the tokens of the corpus for other runs.
+    processes
+        Processes that prepare the corpus (1).
+    """
+    common, run = common or CommonOptions(), run or RunOptions()
+    given = nested(
+        {
+            "start.model": model,
+            "start.encoder": encoder,
+            "corpus.paths": [str(path) for path in corpus] if corpus else None,
+            "corpus.encoding": common.encoding,
+            "budget.max_steps": steps,
+            "texts.batch_size": batch_size,
+            "texts.max_length": max_length,
+            "optimizer.lr": lr,
+            "entities": [str(path) for path in entities] if entities else None,
+            "similar": text_of(similar),
+            "shards": text_of(shards),
+            "processes": processes,
+            "seed": common.seed,
+            "device": None if common.device == "auto" else common.device,
+        }
+    )
+    summary = run_pretrain(given, objective, out=out, run=run, common=common)
+    if summary is not None and common.json:
+        print_json(summary)
+    elif summary is not None:
+        print_summary(summary)
+
+
+def run_pretrain(
+    given: dict[str, Any], objective: str | None, *, out: Path, run: RunOptions, common: CommonOptions
+) -> dict[str, Any] | None:
+    """Run it and write everything to `out`; returns the JSON object, None on processes that only help."""
+    from bertsmith.files import require_output_folder
+    from bertsmith.recipes import LOG, METRICS, is_complete, pretrain
+    from bertsmith.report import write_pretrained
+    from bertsmith.training import LogFile, is_leader, progress_listener
+
+    recipe = chosen_recipe(given, objective, out=out, run=run, common=common)
+    if is_leader():
+        require_output_folder(out, overwrite=run.overwrite, resume=run.resume)
+    if run.resume and is_complete(out):
+        print(f"{out}: this run is complete; nothing to resume", file=sys.stderr)
+        return dict(json.loads((out / METRICS).read_text(encoding="utf-8")))
+    result = pretrain(recipe, out=out, resume=run.resume, listeners=(progress_listener(), LogFile(out / LOG)))
+    return write_pretrained(result, out, command=["bertsmith", *sys.argv[1:]]) if result.leads else None
+
+
+def chosen_recipe(
+    given: dict[str, Any], objective: str | None, *, out: Path, run: RunOptions, common: CommonOptions
+) -> "PretrainRecipe":
+    """The recipe the options stand for; with --resume alone, the one the run began with."""
+    from bertsmith.recipes import RECIPE, pretrain_recipe, require_run, require_same_run
+
+    stored = out / RECIPE
+    if run.resume and not run.overwrite:
+        require_run(out)
+    if not (run.resume and stored.exists()):
+        return pretrain_recipe(objective=objective, given=given, file=common.recipe, settings=common.settings)
+    recipe = pretrain_recipe(objective=objective, given=given, file=common.recipe or stored, settings=common.settings)
+    require_same_run(recipe, pretrain_recipe(objective=None, given={}, file=stored), where=stored)
+    return recipe
+
+
+def print_summary(summary: dict[str, Any]) -> None:
+    """Print the outcome for people."""
+    loss = summary["loss"]
+    heldout = "not measured" if loss["heldout"] is None else f"{loss['heldout']:.4f}"
+    print(f"loss {loss['first']:.4f} at first, {loss['last']:.4f} at last; on held-out texts {heldout}")
+    for name, value in summary["heldout"].items():
+        print(f"  {name:20} {value:.4f}")
+    print(f"{summary['steps']:,} steps, {summary['tokens']:,} tokens, {summary['tokens_per_second']:,.0f} tokens/s")
+    print(f"encoder, metrics and report: {summary['out']}")

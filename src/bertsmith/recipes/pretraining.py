@@ -1,0 +1,322 @@
+"""The pre-training run: a corpus and a recipe in, an encoder with its heads out."""
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bertsmith.data.corpus import inspect
+from bertsmith.data.shards import Annotator, BuildEvent, Built, ShardSet, build_shards
+from bertsmith.encoder import save_checkpoint
+from bertsmith.encoder.checkpoint import EXTRA
+from bertsmith.encoder.families import family_of
+from bertsmith.errors import UserError
+from bertsmith.pretraining import (
+    PretrainBatch,
+    Pretrainer,
+    PretrainUpdates,
+    TokenCorpus,
+    VocabularyFacts,
+    generator_checkpoint,
+    heldout_metrics,
+    load_heads,
+    pretrained_heads,
+)
+from bertsmith.recipes.folder import SNAPSHOTS, prepare_folder
+from bertsmith.recipes.pretraining_schema import PretrainRecipe
+from bertsmith.recipes.schema import recipe_yaml
+from bertsmith.recipes.start import Beginning, begin
+from bertsmith.text import Tokenizer
+from bertsmith.text.entities import EntityLexicon
+from bertsmith.text.similar import SimilarTokens, SimilarWords
+from bertsmith.training import (
+    Listener,
+    Noticed,
+    ParameterGroup,
+    Ranks,
+    Snapshots,
+    Surroundings,
+    TrainingResult,
+    compute_dtype,
+    joined_ranks,
+    local_rank,
+    parameter_groups,
+    resolve_device,
+    train,
+)
+
+VOCABULARY, SHARDS, HELD_OUT = "vocabulary", "shards", "held-out"
+GENERATOR = "generator"
+
+Build = Callable[[], PretrainBatch]
+
+
+@dataclass(frozen=True, slots=True)
+class PretrainResult:
+    """Everything a run found out. `leads` is False on the processes that only helped."""
+
+    recipe: PretrainRecipe
+    model: Pretrainer
+    tokenizer: Tokenizer
+    family: str
+    corpus: TokenCorpus
+    training: TrainingResult
+    heldout: dict[str, float]
+    groups: tuple[ParameterGroup, ...]
+    device: torch.device
+    notes: tuple[str, ...]
+    seconds: float
+    leads: bool = True
+
+    def summary(self) -> dict[str, Any]:
+        """The object `pretrain --json` prints, without `out` and the course of the loss."""
+        result = self.training
+        return {
+            "steps": result.steps,
+            "tokens": result.tokens,
+            "corpus_tokens": self.corpus.shards.tokens,
+            "losses": {name: self.heldout[name] for name in self.model.loss_names if name in self.heldout},
+            "heldout": dict(self.heldout),
+            "vocab_size": self.tokenizer.vocab_size,
+            "seconds": round(self.seconds, 3),
+            "tokens_per_second": round(result.tokens / result.seconds, 1) if result.seconds else None,
+            "seed": self.recipe.seed,
+            "notes": list(self.notes),
+        }
+
+
+def pretrain(
+    recipe: PretrainRecipe, *, out: Path, resume: bool = False, listeners: Sequence[Listener] = ()
+) -> PretrainResult:
+    """Learn from the corpus; snapshots, and until the run is complete vocabulary and shards, go to `out`.
+
+    Under torchrun the first process prepares the corpus and all share the work.
+
+    Raises:
+        UserError: corpus, checkpoint and recipe do not fit.
+        Interrupted: a signal came; the state is saved.
+    """
+    began = time.perf_counter()
+    device = resolve_device(recipe.device, local_rank=local_rank())
+    with joined_ranks(device) as ranks:
+        run = _prepared_run(recipe, out, device, ranks, _Voice(listeners, ranks), resume=resume)
+        result = train(
+            run.model,
+            run.updates,
+            recipe.training,
+            around=Surroundings(
+                device=device,
+                ranks=ranks,
+                snapshots=Snapshots(out / SNAPSHOTS, identity=_identity(recipe, run.corpus)),
+                resume=resume,
+                listeners=listeners,
+            ),
+            evaluate=run.heldout_metrics if run.heldout else None,
+        )
+        heldout = run.heldout_metrics() if run.heldout and ranks.leads else {}
+        return PretrainResult(
+            recipe=recipe,
+            model=run.model,
+            tokenizer=run.corpus.tokenizer,
+            family=run.family,
+            corpus=run.corpus,
+            training=result,
+            heldout=heldout,
+            groups=run.groups,
+            device=device,
+            notes=run.notes,
+            seconds=time.perf_counter() - began,
+            leads=ranks.leads,
+        )
+
+
+def save_pretrained(result: PretrainResult, folder: Path) -> tuple[str, ...]:
+    """Write the encoder with its heads and tokenizer, and ELECTRA's generator beside them in `generator/`.
+
+    Returns what the reader of the folder should know.
+
+    Raises:
+        UserError: the folder cannot be written.
+    """
+    known = family_of(result.family).head_names
+    heads = pretrained_heads(result.model)
+    strange = {
+        f"{head}.{name}": tensor for head in heads.keys() - {*known, EXTRA} for name, tensor in heads[head].items()
+    }
+    kept = {head: tensors for head, tensors in heads.items() if head in (*known, EXTRA)}
+    result.tokenizer.save(folder)
+    notes = save_checkpoint(folder, result.model.encoder, family=result.family, heads=kept, extra_tensors=strange)
+    if (generator := generator_checkpoint(result.model)) is not None:
+        encoder, generator_heads = generator
+        result.tokenizer.save(folder / GENERATOR)
+        notes += save_checkpoint(folder / GENERATOR, encoder, family="electra", heads=generator_heads)
+    return notes
+
+
+@dataclass(frozen=True, slots=True)
+class _Voice:
+    """Tells the listeners, on the leading process only."""
+
+    listeners: Sequence[Listener]
+    ranks: Ranks
+
+    def __call__(self, text: str) -> None:
+        if self.ranks.leads:
+            for listener in self.listeners:
+                listener(Noticed(text))
+
+    def building(self, event: BuildEvent) -> None:
+        """A shard is done, or something was noticed in the corpus."""
+        if isinstance(event, Built):
+            again = " (there already)" if event.reused else ""
+            self(f"shard {event.shards}{again}: {event.tokens:,} tokens, {event.documents:,} documents so far")
+        else:
+            self(event.message)
+
+
+@dataclass(frozen=True, slots=True)
+class _PreparedRun:
+    """A run ready to train: model on its device, corpus in shards."""
+
+    recipe: PretrainRecipe
+    model: Pretrainer
+    family: str
+    corpus: TokenCorpus
+    updates: PretrainUpdates
+    heldout: tuple[Build, ...]
+    device: torch.device
+    groups: tuple[ParameterGroup, ...]
+    notes: tuple[str, ...]
+
+    def heldout_metrics(self) -> dict[str, float]:
+        dtype = compute_dtype(self.recipe.precision, self.device)
+        return heldout_metrics(self.model, self.heldout, device=self.device, dtype=dtype, seed=self.recipe.seed)
+
+
+def _prepared_run(
+    recipe: PretrainRecipe, out: Path, device: torch.device, ranks: Ranks, voice: _Voice, *, resume: bool
+) -> _PreparedRun:
+    for note in inspect(recipe.corpus):
+        voice(note)
+    beginning = _beginning(recipe, out / SNAPSHOTS / VOCABULARY, resume=resume)
+    _require_positions(recipe, beginning)
+    annotator = _annotator(recipe, beginning.tokenizer)
+    similar = SimilarWords.from_file(recipe.similar).in_tokens(beginning.tokenizer) if recipe.similar else None
+    _require_objective(recipe, beginning.tokenizer, similar)
+    if ranks.leads:
+        prepare_folder(out, recipe, keep_snapshots=resume)
+        if recipe.start.encoder:
+            beginning.tokenizer.save(out / SNAPSHOTS / VOCABULARY)
+        _build(recipe, out, annotator, voice)
+    ranks.from_leader(None)
+    shards, heldout_shards = _build(recipe, out, annotator, None)
+    corpus = TokenCorpus(shards, beginning.tokenizer, similar)
+    generator = torch.Generator().manual_seed(recipe.seed)
+    model = Pretrainer(beginning.encoder, recipe.objective.all_losses, generator=generator)
+    head_notes = load_heads(model, beginning.heads)
+    updates = _updates(corpus, recipe)
+    heldout, missing = _heldout(heldout_shards, corpus, recipe)
+    notes = (*beginning.notes, *head_notes, *missing)
+    for note in notes:
+        voice(note)
+    model.to(device)
+    return _PreparedRun(
+        recipe=recipe,
+        model=model,
+        family=_family(beginning.family, model),
+        corpus=corpus,
+        updates=updates,
+        heldout=heldout,
+        device=device,
+        groups=tuple(parameter_groups(model, recipe.optimizer)),
+        notes=notes,
+    )
+
+
+def _beginning(recipe: PretrainRecipe, vocabulary: Path, *, resume: bool) -> Beginning:
+    """A checkpoint, or random weights; a run that goes on uses the vocabulary it has trained."""
+    known = Tokenizer.from_folder(vocabulary) if resume and vocabulary.is_dir() else None
+    texts = (paragraph.text for paragraph in recipe.corpus.paragraphs())
+    return begin(recipe.start, texts, seed=recipe.seed, tokenizer=known)
+
+
+def _annotator(recipe: PretrainRecipe, tokenizer: Tokenizer) -> Annotator:
+    entities = EntityLexicon.from_files(recipe.entities) if recipe.entities else None
+    return Annotator(tokenizer, recipe.words, entities)
+
+
+def _build(
+    recipe: PretrainRecipe, out: Path, annotator: Annotator, voice: _Voice | None
+) -> tuple[ShardSet, ShardSet | None]:
+    """Build the shards, or open them where they are there already; the held-out ones stand apart."""
+    folder = recipe.shards or out / SNAPSHOTS / SHARDS
+
+    def told(event: BuildEvent) -> None:
+        if voice is not None:
+            voice.building(event)
+
+    shards = build_shards(recipe.corpus, folder, annotator, processes=recipe.processes, listener=told)
+    aside = recipe.corpus.but(side="held_out")
+    if next(aside.paragraphs(), None) is None:
+        return shards, None
+    return shards, build_shards(aside, folder / HELD_OUT, annotator, processes=recipe.processes)
+
+
+def _updates(corpus: TokenCorpus, recipe: PretrainRecipe) -> PretrainUpdates:
+    """The training texts; stages need to know how many updates the run will have."""
+    limits = [] if recipe.budget.max_steps is None else [recipe.budget.max_steps]
+    if recipe.budget.epochs is not None:
+        once = PretrainUpdates(corpus, recipe.objective, recipe.texts, seed=recipe.seed, total=1)
+        limits.append(recipe.budget.epochs * once.per_epoch(0))
+    return PretrainUpdates(corpus, recipe.objective, recipe.texts, seed=recipe.seed, total=min(limits))
+
+
+def _heldout(
+    shards: ShardSet | None, corpus: TokenCorpus, recipe: PretrainRecipe
+) -> tuple[tuple[Build, ...], tuple[str, ...]]:
+    """Batches of held-out texts, always the same, spread over all stages; or why there are none."""
+    if shards is None:
+        return (), ("no document of this small corpus is held out: only the training loss is measured",)
+    aside = TokenCorpus(shards, corpus.tokenizer, corpus.similar)
+    try:
+        updates = PretrainUpdates(aside, recipe.objective, recipe.texts, seed=recipe.seed, total=1)
+        number = updates.per_epoch(0)
+    except UserError as error:
+        return (), (f"the held-out documents are too few: {error.message}; only the training loss is measured",)
+    updates.total = number
+    wanted = max(1, recipe.heldout_texts // recipe.texts.batch_size)
+    chosen = sorted({round(place * number / wanted) for place in range(min(wanted, number))})
+    return tuple(build for index in chosen for build in updates.update(0, index, at_least=1)), ()
+
+
+def _require_objective(recipe: PretrainRecipe, tokenizer: Tokenizer, similar: SimilarTokens | None) -> None:
+    """Refuse what the corruption lacks before the corpus is prepared, which may take long."""
+    vocabulary = VocabularyFacts.from_tokenizer(tokenizer)
+    for part in recipe.objective.parts:
+        if part.corrupt is not None:
+            part.corrupt.replace.require(vocabulary, similar)
+
+
+def _require_positions(recipe: PretrainRecipe, beginning: Beginning) -> None:
+    limit = beginning.encoder.config.position.max_positions
+    if recipe.texts.max_length > limit:
+        raise UserError(
+            f"texts.max_length is {recipe.texts.max_length}, but this encoder has {limit} positions; lower it",
+            code="too_long",
+        )
+
+
+def _family(family: str, model: Pretrainer) -> str:
+    """The layout that has a place for the discriminator's head, if there is one."""
+    return "electra" if "rtd" in model.heads and "rtd" not in family_of(family).head_names else family
+
+
+def _identity(recipe: PretrainRecipe, corpus: TokenCorpus) -> str:
+    """Hash of all that decides the run: what a snapshot must agree with to be gone on from."""
+    told = recipe_yaml(recipe.but(snapshot_every=1, processes=1, shards=None))
+    meta = corpus.shards.meta.model_dump_json(exclude={"sources"})
+    return hashlib.sha256(f"{told}\n{meta}".encode()).hexdigest()

@@ -1,0 +1,81 @@
+"""A pre-training run as a value: from scratch, or further from a checkpoint."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import NonNegativeInt, PositiveInt
+
+from bertsmith.config import Config, parse_config, with_settings
+from bertsmith.data.corpus import Corpus
+from bertsmith.errors import UserError
+from bertsmith.pretraining import OBJECTIVES, Objective, TextPlan
+from bertsmith.recipes.schema import Start, merged, read_yaml
+from bertsmith.text import ChineseSegmenter, SegmenterConfig
+from bertsmith.training import AdamW, Budget, DeviceName, Optimizer, Precision, Selection, TrainingConfig
+
+
+class PretrainRecipe(Config):
+    """Pre-training on raw text: from random weights (`start.encoder`) or further (`start.model`).
+
+    `entities` are word lists of phrases and names, `similar` a table of similar words. `shards` is
+    where the tokens of the corpus are kept; None: in the run's own folder until it is complete.
+    Held-out texts are measured every `selection.every` updates, at most `heldout_texts` of them.
+    """
+
+    kind: Literal["pretrain"] = "pretrain"
+    name: str = "roberta"
+    objective: Objective
+    start: Start
+    corpus: Corpus
+    words: SegmenterConfig = ChineseSegmenter()
+    entities: tuple[Path, ...] = ()
+    similar: Path | None = None
+    shards: Path | None = None
+    processes: PositiveInt = 1
+    texts: TextPlan = TextPlan()
+    heldout_texts: PositiveInt = 512
+    optimizer: Optimizer = AdamW(lr=5e-5)
+    budget: Budget = Budget(epochs=None, max_steps=1000)
+    selection: Selection = Selection(every=200, metric="loss", better="lower", keep="last")
+    precision: Precision = "auto"
+    snapshot_every: PositiveInt = 200
+    seed: NonNegativeInt = 0
+    device: DeviceName = "auto"
+
+    @property
+    def training(self) -> TrainingConfig:
+        """The part that the training loop reads."""
+        return TrainingConfig(**{name: getattr(self, name) for name in TrainingConfig.model_fields})
+
+
+FROM_SCRATCH: dict[str, Any] = {"optimizer": {"lr": 1e-3}}
+"""What replaces the defaults when an encoder learns from random weights."""
+
+HELD_OUT = 0.01
+"""Share of the documents set aside to measure the loss, unless the recipe says otherwise."""
+
+
+def pretrain_recipe(
+    *, objective: str | None, given: Mapping[str, Any], file: Path | None = None, settings: Sequence[str] = ()
+) -> PretrainRecipe:
+    """Put a recipe together: the named objective, the YAML file, the options given, then `--set`.
+
+    Raises:
+        UserError: there is no such objective, a field is unknown, or a value does not fit.
+    """
+    below = read_yaml(file) if file else {}
+    name = objective or below.get("name")
+    if name is None:
+        raise UserError(f"give --objective; there are {', '.join(OBJECTIVES)}", code="bad_usage")
+    if objective and objective != below.get("name"):
+        below = {key: value for key, value in below.items() if key != "objective"}
+    if name not in OBJECTIVES:
+        raise UserError(f"--objective {name}: there is none; there are {', '.join(OBJECTIVES)}", code="bad_usage")
+    if given.get("start"):
+        below = merged(below, {"start": {"model": None, "encoder": None}})
+    defaults = {"name": name, "objective": OBJECTIVES[name].model_dump(), "corpus": {"held_out_share": HELD_OUT}}
+    chosen = with_settings(merged(merged(merged(defaults, below), {"start": {}}), given), settings)
+    if isinstance(chosen["start"], Mapping) and chosen["start"].get("encoder"):
+        chosen = merged(FROM_SCRATCH, chosen)
+    return parse_config(PretrainRecipe, chosen, where=str(file) if file else None)
