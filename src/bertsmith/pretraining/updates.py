@@ -1,9 +1,10 @@
 """A corpus as the updates of a run: which texts go into which update, corrupted when they are needed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 from math import ceil
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Int
@@ -53,6 +54,14 @@ class TokenCorpus:
         return VocabularyFacts.from_tokenizer(self.tokenizer)
 
 
+class Piece(NamedTuple):
+    """The texts of one micro-batch: rows of a part of an epoch."""
+
+    part: int
+    epoch: int
+    rows: Int[np.ndarray, "rows"]
+
+
 class PretrainUpdates:
     """The corpus under an objective, as a pure function of the position in the run, so that a run can begin anywhere.
 
@@ -63,6 +72,9 @@ class PretrainUpdates:
     Raises:
         UserError: the corpus has no texts of that form, or the corruption lacks what it needs.
     """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(PretrainUpdates, seed=self.seed, total=self.total), (self.corpus, self.objective, self.plan)
 
     def __init__(
         self, corpus: TokenCorpus, objective: Objective, plan: TextPlan, *, seed: int, total: int | None = None
@@ -85,16 +97,31 @@ class PretrainUpdates:
 
     def update(self, epoch: int, index: int, *, at_least: int) -> list[Callable[[], PretrainBatch]]:
         """The micro-batches of one update, each made when it is called; each belongs to one part."""
-        pieces = [(turn.part, rows) for turn in self._turns(epoch, index) for rows in self._micro_batches(epoch, turn)]
-        while len(pieces) < at_least and max(len(rows) for _, rows in pieces) > 1:
-            largest = max(range(len(pieces)), key=lambda place: len(pieces[place][1]))
-            part, rows = pieces[largest]
-            pieces[largest : largest + 1] = [(part, half) for half in np.array_split(rows, 2)]
-        return [partial(self.batch, part, epoch, rows) for part, rows in pieces]
+        return [partial(self._batch, piece) for piece in self.pieces(epoch, index, at_least=at_least)]
 
-    def batch(self, part: int, epoch: int, rows: Int[np.ndarray, "rows"]) -> PretrainBatch:
-        """Texts of one part of an epoch, corrupted and packed."""
-        return pack_exercises([self.exercise(part, epoch, int(row)) for row in rows], self.parts[part].attend)
+    def pieces(self, epoch: int, index: int, *, at_least: int) -> list[Piece]:
+        """Which texts go into each micro-batch of an update."""
+        found = [
+            Piece(turn.part, epoch, rows)
+            for turn in self._turns(epoch, index)
+            for rows in self._micro_batches(epoch, turn)
+        ]
+        while len(found) < at_least and max(len(piece.rows) for piece in found) > 1:
+            largest = max(range(len(found)), key=lambda place: len(found[place].rows))
+            part, _, rows = found[largest]
+            found[largest : largest + 1] = [Piece(part, epoch, half) for half in np.array_split(rows, 2)]
+        return found
+
+    def exercises(self, piece: Piece) -> list[Exercise]:
+        """The texts of a micro-batch, corrupted."""
+        return [self.exercise(piece.part, piece.epoch, int(row)) for row in piece.rows]
+
+    def packed(self, piece: Piece, exercises: Sequence[Exercise]) -> PretrainBatch:
+        """These texts as the micro-batch."""
+        return pack_exercises(exercises, self.parts[piece.part].attend)
+
+    def _batch(self, piece: Piece) -> PretrainBatch:
+        return self.packed(piece, self.exercises(piece))
 
     def exercise(self, part: int, epoch: int, row: int) -> Exercise:
         """One text of one part of an epoch, corrupted."""
