@@ -1,6 +1,5 @@
 """A corrupted text: what the encoder sees, and what it is to say."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +7,7 @@ from jaxtyping import Int
 
 from bertsmith.config import Config
 from bertsmith.pretraining.passage import Passage
-from bertsmith.pretraining.replacement import Replace
+from bertsmith.pretraining.replacement import Replace, count_outcomes
 from bertsmith.pretraining.selection import Select
 from bertsmith.pretraining.vocabulary import VocabularyFacts
 from bertsmith.text.similar import SimilarTokens
@@ -21,15 +20,20 @@ class Corrupted:
     """A passage after corruption.
 
     `targets` are places in ascending order and `labels` the ids that stood there; `spans` are the
-    stretches of targets without a gap, end exclusive; `counts` says how many targets became what
-    (mask, random, same, similar, degraded) and adds up to all of them.
+    stretches of targets without a gap, end exclusive; `outcomes` says what each target became, a place
+    in `OUTCOMES`.
     """
 
     token_ids: Int[np.ndarray, "tokens"]
     targets: Int[np.ndarray, "targets"]
     labels: Int[np.ndarray, "targets"]
     spans: Int[np.ndarray, "spans 2"]
-    counts: Mapping[str, int]
+    outcomes: Int[np.ndarray, "targets"]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many targets became what (mask, random, same, similar, degraded)."""
+        return count_outcomes(self.outcomes)
 
 
 class Corruption(Config):
@@ -58,7 +62,7 @@ class Corruption(Config):
             targets=selected.places,
             labels=tokens[selected.places],
             spans=selected.spans,
-            counts=replaced.counts,
+            outcomes=replaced.outcomes,
         )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Int
 from pydantic import Field, model_validator
 
 from bertsmith.config import Config
@@ -17,13 +17,17 @@ from bertsmith.text.similar import SimilarTokens
 KINDS = ("mask", "random", "same", "similar")
 """What may stand in a selected place, in the order of the shares."""
 
+OUTCOMES = (*KINDS, "degraded")
+"""What a target became; a "degraded" one was to be similar, had no similar word, and got a random token."""
+_MASK, _RANDOM, _SAME, _SIMILAR, _DEGRADED = range(len(OUTCOMES))
+
 
 @dataclass(frozen=True, slots=True)
 class Replaced:
-    """The new tokens, and how many targets became what; "degraded" ones had no similar word and got a random token."""
+    """The new tokens, and for each target what it became, a place in `OUTCOMES`."""
 
     token_ids: Int[np.ndarray, "tokens"]
-    counts: dict[str, int]
+    outcomes: Int[np.ndarray, "targets"]
 
 
 class Replace(Config):
@@ -85,18 +89,15 @@ class Replace(Config):
         """
         self.require(vocabulary, similar)
         new, places = token_ids.copy(), selected.places
-        kinds = self._kinds(selected, rng)
-        counts = dict(zip(KINDS, np.bincount(kinds, minlength=len(KINDS)).tolist(), strict=True))
-        if counts["mask"]:
-            new[places[kinds == KINDS.index("mask")]] = vocabulary.mask
-        randomly = [places[kinds == KINDS.index("random")]]
-        if counts["similar"]:
-            words = _words(selected, kinds == KINDS.index("similar"))
-            randomly += [word for word in words if not _put_similar(new, word, similar, rng)]
-        everywhere = np.concatenate(randomly)
-        new[everywhere] = vocabulary.random_ids[rng.integers(len(vocabulary.random_ids), size=len(everywhere))]
-        degraded = len(everywhere) - counts["random"]
-        return Replaced(new, {**counts, "similar": counts["similar"] - degraded, "degraded": degraded})
+        outcomes = self._kinds(selected, rng)
+        for word in _words(selected, np.flatnonzero(outcomes == _SIMILAR)):
+            if not _put_similar(new, places[word], similar, rng):
+                outcomes[word] = _DEGRADED
+        if self.mask:
+            new[places[outcomes == _MASK]] = vocabulary.mask
+        randomly = np.concatenate([places[outcomes == _RANDOM], places[outcomes == _DEGRADED]])
+        new[randomly] = vocabulary.random_ids[rng.integers(len(vocabulary.random_ids), size=len(randomly))]
+        return Replaced(new, outcomes)
 
     def _kinds(self, selected: Selected, rng: np.random.Generator) -> Int[np.ndarray, "targets"]:
         """For each target the number of its kind."""
@@ -104,6 +105,11 @@ class Replace(Config):
         bounds = np.cumsum([self.mask, self.random, self.same, self.similar])
         draws = rng.random(groups[-1] + 1 if len(groups) else 0)
         return np.searchsorted(bounds / bounds[-1], draws, side="right")[groups]
+
+
+def count_outcomes(outcomes: Int[np.ndarray, "targets"]) -> dict[str, int]:
+    """How many targets became what."""
+    return dict(zip(OUTCOMES, np.bincount(outcomes, minlength=len(OUTCOMES)).tolist(), strict=True))
 
 
 def degraded_share(counts: Mapping[str, int]) -> float:
@@ -115,10 +121,11 @@ def degraded_share(counts: Mapping[str, int]) -> float:
     return counts["degraded"] / total if total else 0.0
 
 
-def _words(selected: Selected, chosen: Bool[np.ndarray, "targets"]) -> list[Int[np.ndarray, "tokens"]]:
-    """The places of the chosen targets, one array for each unit they are part of."""
-    places, units = selected.places[chosen], selected.units[chosen]
-    return np.split(places, np.flatnonzero(np.diff(units)) + 1)
+def _words(selected: Selected, targets: Int[np.ndarray, "chosen"]) -> list[Int[np.ndarray, "word"]]:
+    """Some of the targets, one array for each unit they are part of."""
+    if not len(targets):
+        return []
+    return np.split(targets, np.flatnonzero(np.diff(selected.units[targets])) + 1)
 
 
 def _put_similar(
