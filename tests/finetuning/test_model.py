@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 from torch.testing import assert_close
@@ -51,6 +51,7 @@ def test_rates_by_depth():
         assert group.weight_decay == (0.0 if small else 0.1)
 
 
+@settings(max_examples=20)
 @given(
     lengths=st.lists(st.integers(1, 12), min_size=1, max_size=9), max_tokens=st.integers(12, 60), seed=st.integers(0, 3)
 )
