@@ -104,7 +104,7 @@ class Replace(Config):
         groups = selected.groups(self.each)
         bounds = np.cumsum([self.mask, self.random, self.same, self.similar])
         draws = rng.random(groups[-1] + 1 if len(groups) else 0)
-        return np.searchsorted(bounds / bounds[-1], draws, side="right")[groups]
+        return np.searchsorted(bounds / bounds[-1], draws, side="right").take(groups)
 
 
 def count_outcomes(outcomes: Int[np.ndarray, "targets"]) -> dict[str, int]:

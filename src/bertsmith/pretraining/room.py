@@ -51,4 +51,4 @@ class Room:
         free = taken[firsts + count] == taken[firsts]
         joined = firsts + count <= self._run_ends[firsts]
         affordable = self._units.ends[firsts + count - 1] - self._units.starts[firsts] <= self._left
-        return firsts[free & joined & affordable]
+        return firsts.compress(free & joined & affordable)

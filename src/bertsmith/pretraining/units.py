@@ -26,12 +26,12 @@ class Units:
     @property
     def sizes(self) -> Int[np.ndarray, "units"]:
         """The number of tokens of each unit."""
-        return self.ends - self.starts
+        return np.asarray(self.ends - self.starts)
 
     def run_ends(self) -> Int[np.ndarray, "units"]:
         """For each unit, the number of the first later one that does not follow without a gap."""
         last = np.flatnonzero(np.append(self.starts[1:] != self.ends[:-1], len(self) > 0)) + 1
-        return last[np.searchsorted(last, np.arange(len(self)), side="right")]
+        return last.take(np.searchsorted(last, np.arange(len(self)), side="right"))
 
 
 def units_of(passage: Passage, kind: UnitKind, vocabulary: VocabularyFacts) -> Units:
