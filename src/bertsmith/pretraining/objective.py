@@ -7,10 +7,13 @@ from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_v
 
 from bertsmith.config import Config
 from bertsmith.encoder import AttentionMask, Bidirectional, Permutation
+from bertsmith.errors import UserError
 from bertsmith.pretraining.arrangement import Arrangement, NextSentence, SentenceOrder
 from bertsmith.pretraining.corruption import Corruption
 from bertsmith.pretraining.generator import ReplacedTokens
 from bertsmith.pretraining.loss_heads import MaskedTokens, NextToken, PairRelation, SpanBoundary
+from bertsmith.pretraining.vocabulary import VocabularyFacts
+from bertsmith.text.similar import SimilarTokens
 
 LossHead = MaskedTokens | NextToken | PairRelation | SpanBoundary | ReplacedTokens
 Attend = Annotated[AttentionMask, Field(discriminator="kind")]
@@ -61,6 +64,21 @@ class Part(Config):
         if losses.replaced_tokens and len(losses.chosen) > 1:
             raise ValueError("replaced_tokens stands alone: the encoder then reads the generator's text, not the holes")
         return self
+
+    def require(self, vocabulary: VocabularyFacts, similar: SimilarTokens | None) -> None:
+        """Refuse what cannot be done, before the work begins.
+
+        Raises:
+            UserError: there is no [MASK] in the vocabulary, or no similar words.
+        """
+        if self.corrupt is not None:
+            self.corrupt.replace.require(vocabulary, similar)
+        if isinstance(self.attend, Permutation) and vocabulary.mask is None:
+            raise UserError(
+                "the permutation objective asks with [MASK] tokens, but this vocabulary has no mask token; "
+                "name it in special_tokens_map.json, or choose an objective without it (gpt)",
+                code="no_mask_token",
+            )
 
 
 class Variant(Config):

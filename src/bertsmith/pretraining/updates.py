@@ -13,14 +13,13 @@ from pydantic import PositiveInt
 from bertsmith.config import Config
 from bertsmith.data import split_micro_batches
 from bertsmith.data.shards import ShardSet
-from bertsmith.encoder import Permutation
 from bertsmith.errors import UserError
 from bertsmith.pretraining.arrangement import Arrangement, PassageSource
 from bertsmith.pretraining.arrangement.order import Shuffle
 from bertsmith.pretraining.batches import PretrainBatch
 from bertsmith.pretraining.corruption import rng_for
 from bertsmith.pretraining.exercise import Exercise, exercise, pack_exercises
-from bertsmith.pretraining.objective import Objective, Part
+from bertsmith.pretraining.objective import Objective
 from bertsmith.pretraining.timetable import Turn, mixed, stage_at, texts_of_epoch, turns
 from bertsmith.pretraining.vocabulary import VocabularyFacts
 from bertsmith.text import Tokenizer
@@ -84,7 +83,7 @@ class PretrainUpdates:
         if objective.stages and total is None:
             raise ValueError("an objective with stages needs to know how many updates the run has")
         for part in self.parts:
-            _require(part, corpus)
+            part.require(corpus.vocabulary, corpus.similar)
         arrangements = [part.arrange for part in self.parts]
         self._kinds = [kind for place, kind in enumerate(arrangements) if kind not in arrangements[:place]]
         self._groups = [self._kinds.index(kind) for kind in arrangements]
@@ -186,15 +185,4 @@ class PretrainUpdates:
         arrange: Arrangement = self._kinds[group]
         return arrange.passages(
             self.corpus.shards, self.corpus.tokenizer, max_length=self.plan.max_length, seed=self.seed, epoch=epoch
-        )
-
-
-def _require(part: Part, corpus: TokenCorpus) -> None:
-    if part.corrupt is not None:
-        part.corrupt.replace.require(corpus.vocabulary, corpus.similar)
-    if isinstance(part.attend, Permutation) and corpus.vocabulary.mask is None:
-        raise UserError(
-            "the permutation objective asks with [MASK] tokens, but this vocabulary has no mask token; "
-            "name it in special_tokens_map.json, or choose an objective without it (gpt)",
-            code="no_mask_token",
         )
