@@ -17,10 +17,11 @@ from bertsmith.pretraining.replacement import Replace, degraded_share
 from bertsmith.pretraining.selection import Select
 from bertsmith.pretraining.units import UnitKind, units_of
 from bertsmith.pretraining.vocabulary import VocabularyFacts
-from bertsmith.text import Tokenizer
+from bertsmith.text import ChineseSegmenter, Tokenizer, word_spans
 from bertsmith.text.similar import SimilarWords
 from bertsmith.text.wordpiece import bert_normalizer, wordpiece
 
+from ..text.samples import NAMES as MIXED_NAMES
 from .mixed_passages import NAMES, TOKENIZER, VOCABULARY, mixed_text, pair_of, passage_of
 
 MASK, SEP, UNK = TOKENIZER.special.mask, TOKENIZER.special.sep, TOKENIZER.special.unk
@@ -113,6 +114,24 @@ def test_units_of_a_mixed_text():
     assert names_of(passage, "characters") == ["我", "在", "beijing", "，", *"人工智能公司的", "unbelievable", *"火锅"]
     assert names_of(passage, "words") == ["我", "在", "beijing", "，", "人工智能", "公司", "的", "unbelievable", "火锅"]
     assert names_of(passage, "entities") == ["我", "在", "beijing", "，", "人工智能公司", "的", "unbelievable", "火锅"]
+
+
+def test_whole_words_of_a_mixed_text_are_hidden_whole():
+    text = "我在Beijing吃了PyTorch火锅，2026年真的还行！"
+    tokenizer = Tokenizer(wordpiece(MIXED_NAMES, normalizer=bert_normalizer(lower_case=True, strip_accents=None)))
+    tokenized = tokenizer.tokenize([text])[0]
+    words = word_spans(text, tokenized, ChineseSegmenter()) + 1
+    passage = Passage(tokenizer.assemble(tokenized.token_ids), words, words[:0])
+    corruption = Corruption(select=Select(units="words", rate=0.3), replace=Replace(mask=1, random=0, same=0))
+    hidden = set()
+    for row in range(100):
+        result = corruption.corrupt(passage, VocabularyFacts.from_tokenizer(tokenizer), rng_for(0, 0, row))
+        masked = result.token_ids == tokenizer.special.mask
+        whole = [(start, end) for start, end in words.tolist() if masked[start:end].any()]
+        assert all(masked[start:end].all() for start, end in whole)
+        hidden |= {"".join(tokenizer.tokens(passage.example.token_ids[start:end])) for start, end in whole}
+    latin = {"beijing", "py##torch", "202##6"}
+    assert hidden == {"我", "在", "吃", "了", "火锅", "，", "年", "真的", "还", "行", "！"} | latin
 
 
 def test_an_entity_may_cut_words():
