@@ -10,7 +10,7 @@ from torch.autograd.function import once_differentiable
 
 from bertsmith.losses.total import Total
 
-_CPU_SCORES = 1 << 22
+_CPU_SCORES = 1 << 24
 _DEVICE_SCORES = 1 << 26
 
 

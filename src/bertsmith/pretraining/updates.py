@@ -31,7 +31,7 @@ _COPY_ORDER = int.from_bytes(b"copy")
 class TextPlan(Config):
     """How much goes into an update: `batch_size` texts of at most `max_length` tokens, special ones included.
 
-    At most `max_tokens` tokens go through the encoder at once; that changes the speed, not the result.
+    About `max_tokens` tokens go through the encoder at once; fewer need less memory.
     """
 
     batch_size: PositiveInt = 64
