@@ -11,7 +11,7 @@ from typing import Any
 
 from cyclopts import App, CycloptsError
 
-from bertsmith.cli import check, demo, doctor, evaluate, finetune, predict, pretrain
+from bertsmith.cli import check, demo, doctor, evaluate, finetune, mask, predict, pretrain
 from bertsmith.cli.check import ErrorsFound
 from bertsmith.cli.output import forget_stdout, print_error
 from bertsmith.errors import Interrupted, UserError
@@ -35,6 +35,7 @@ COMMANDS = (
     predict.predict,
     evaluate.evaluate,
     pretrain.pretrain,
+    mask.mask,
     doctor.doctor,
 )
 for command in COMMANDS:

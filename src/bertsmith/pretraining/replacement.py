@@ -70,7 +70,7 @@ class Replace(Config):
             raise UserError(
                 f"{self.similar:.0%} of the targets are to become similar words, but there is no list of them; "
                 "give one (word<TAB>similar1 similar2 ...), have one made from your corpus, "
-                "or take random tokens instead with without_similar=random",
+                "or take random tokens instead: --set objective.corrupt.replace.without_similar=random",
                 code="no_similar_words",
             )
 

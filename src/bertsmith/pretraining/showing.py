@@ -6,11 +6,9 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import torch
 
 from bertsmith.data.shards import Annotator, TokenRun
 from bertsmith.encoder import Bidirectional, Permutation, RightToLeft
-from bertsmith.encoder.masks import Place
 from bertsmith.errors import UserError
 from bertsmith.pretraining.arrangement import SentenceOrder
 from bertsmith.pretraining.corruption import rng_for
@@ -19,6 +17,7 @@ from bertsmith.pretraining.laying import annotated, lay_out
 from bertsmith.pretraining.objective import Objective, Part
 from bertsmith.pretraining.passage import Passage
 from bertsmith.pretraining.replacement import OUTCOMES
+from bertsmith.pretraining.sight import sight
 from bertsmith.pretraining.vocabulary import VocabularyFacts
 from bertsmith.text import Tokenizer
 from bertsmith.text.similar import SimilarTokens
@@ -26,6 +25,7 @@ from bertsmith.text.similar import SimilarTokens
 GENERATED = (
     "these are the holes; in training a small generator fills them, and the encoder finds the tokens it replaced"
 )
+NOTHING = "nothing is hidden: every unit holds a token that the vocabulary does not know"
 Range = tuple[int, int]
 
 
@@ -131,8 +131,11 @@ class Showing:
         rng = np.random.default_rng([self.seed, number])
         laid = lay_out(runs[number], [*runs[:number], *runs[number + 1 :]], part.arrange, tokenizer, rng)
         made = exercise(laid.passage, part, self.vocabulary, rng_for(self.seed, 0, number), self.similar)
-        notes = tuple(filter(None, (laid.note, GENERATED if part.losses.replaced_tokens else None)))
-        return replace(shown_exercise(laid.passage, made, part, tokenizer), variant=variant, notes=notes)
+        notes = [laid.note, GENERATED if part.losses.replaced_tokens else None]
+        if made.hidden is not None and not len(made.hidden.rows):
+            notes.append(NOTHING)
+        shown = shown_exercise(laid.passage, made, part, tokenizer)
+        return replace(shown, variant=variant, notes=tuple(filter(None, notes)))
 
 
 def shown_exercise(passage: Passage, made: Exercise, part: Part, tokenizer: Tokenizer) -> Shown:
@@ -199,10 +202,4 @@ def _order(made: Exercise) -> tuple[int, ...]:
 def _sees(made: Exercise, part: Part) -> tuple[tuple[int, ...], ...] | None:
     if isinstance(part.attend, Bidirectional):
         return None
-    columns = (np.arange(len(made)), made.example.segment_ids, made.order)
-    index, segment, order = (None if each is None else torch.from_numpy(each.astype(np.int64)) for each in columns)
-    assert index is not None
-    assert segment is not None
-    query = Place(index[:, None], segment[:, None], None if order is None else order[:, None])
-    key = Place(index[None, :], segment[None, :], None if order is None else order[None, :])
-    return tuple(map(tuple, part.attend(query, key).int().tolist()))
+    return tuple(map(tuple, sight(made, part.attend).astype(int).tolist()))
