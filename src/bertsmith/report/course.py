@@ -3,7 +3,7 @@
 from bertsmith.report.markup import facts, figure, join, paragraph, table, tag
 from bertsmith.report.page import Section
 from bertsmith.report.plots import dev_plot, length_plot, loss_plot, rate_plot
-from bertsmith.report.run import ParameterGroup, RunReport
+from bertsmith.report.run import AnyReport, ParameterGroup, RunReport
 from bertsmith.report.wording import counted, duration, memory, metric_value, rate, share, wording
 
 
@@ -16,7 +16,7 @@ def learning(report: RunReport) -> Section | None:
         best = metric_value(curves.metric, float(curves.dev.max()))
         kept = "" if curves.best_step is None else "; the marked weights were kept"
         figures.append(figure(dev_plot(curves), f"{wording(curves.metric).name} on dev, at best {best}{kept}."))
-    figures.append(figure(rate_plot(curves), "Learning rate by update."))
+    figures.append(figure(rate_plot(curves.steps, curves.rate), "Learning rate by update."))
     return Section("learning", "Learning curves", tag("div", *figures, class_="figures"))
 
 
@@ -44,7 +44,7 @@ def groups(report: RunReport) -> Section | None:
     return Section("groups", "Which weights learn how fast", body)
 
 
-def cost(report: RunReport) -> Section | None:
+def cost(report: AnyReport) -> Section | None:
     """Time, throughput and memory."""
     if (speed := report.speed) is None:
         return None

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from bertsmith.metrics import Interval
 from bertsmith.report.markup import Html, facts, join, paragraph, tag
 from bertsmith.report.page import Section
-from bertsmith.report.run import Notice, RunReport, Split
+from bertsmith.report.run import AnyReport, Notice, RunReport, Split
 from bertsmith.report.wording import counted, metric_interval, metric_value, share, wording
 
 
@@ -19,7 +20,7 @@ def lead(report: RunReport) -> Html:
     return join(tag("p", " · ".join(about), class_="about"), *headlines)
 
 
-def notices(report: RunReport) -> Section | None:
+def notices(report: AnyReport) -> Section | None:
     """What the check of the data and the loading of the weights had to say."""
     if not report.notices:
         return None
@@ -36,24 +37,9 @@ def story(report: RunReport) -> Section:
     return Section("story", "What was done", body)
 
 
-def _headline(split: Split) -> Html:
-    tiles = (_tile(split, metric) for metric in split.metrics)
-    remark = {
-        "dev": "The best weights were chosen on these texts, so the numbers are a little optimistic.",
-        "test": "None of these texts took part in training or in choosing the weights.",
-    }[split.name]
-    return tag(
-        "div",
-        tag("h2", f"On {split.name}: {counted(split.rows, 'text')} ", tag("small", f"({split.source})")),
-        tag("div", *tiles, class_="tiles"),
-        tag("p", remark, _floor(split), class_="remark"),
-        class_="headline",
-    )
-
-
-def _tile(split: Split, metric: str) -> Html:
-    value, words = split.metrics[metric], wording(metric)
-    interval = split.intervals.get(metric)
+def tile(metric: str, value: float, interval: Interval | None = None) -> Html:
+    """A metric, large, with its interval and what it means."""
+    words = wording(metric)
     sure = ""
     if interval is not None:
         sure = tag("p", "95 % interval ", metric_interval(metric, interval), class_="interval")
@@ -64,6 +50,21 @@ def _tile(split: Split, metric: str) -> Html:
         sure,
         tag("p", words.meaning, class_="meaning"),
         class_="tile",
+    )
+
+
+def _headline(split: Split) -> Html:
+    tiles = (tile(metric, value, split.intervals.get(metric)) for metric, value in split.metrics.items())
+    remark = {
+        "dev": "The best weights were chosen on these texts, so the numbers are a little optimistic.",
+        "test": "None of these texts took part in training or in choosing the weights.",
+    }[split.name]
+    return tag(
+        "div",
+        tag("h2", f"On {split.name}: {counted(split.rows, 'text')} ", tag("small", f"({split.source})")),
+        tag("div", *tiles, class_="tiles"),
+        tag("p", remark, _floor(split), class_="remark"),
+        class_="headline",
     )
 
 

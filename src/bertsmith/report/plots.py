@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 
 from bertsmith.metrics import Calibration
 from bertsmith.report.markup import Html, safe
-from bertsmith.report.run import Curves
+from bertsmith.report.run import Course, Curves
 from bertsmith.report.wording import wording
 
 if TYPE_CHECKING:
@@ -69,11 +69,27 @@ def dev_plot(curves: Curves) -> Html:
     return _svg("dev", f"{metric} on dev by update", draw)
 
 
-def rate_plot(curves: Curves) -> Html:
+def course_plot(course: Course) -> Html:
+    """One number by update: pale and its running mean in training, dots on held-out texts."""
+    name = wording(course.name).name
+
+    def draw(axes: "Axes") -> None:
+        if len(course.steps):
+            steps, values = thinned(course.steps), thinned(course.values)
+            axes.plot(steps, values, color=_ACCENT, alpha=0.3, linewidth=1)
+            axes.plot(steps, running_mean(values, width=max(1, len(values) // 30)), color=_ACCENT)
+        if len(course.heldout_steps):
+            axes.plot(course.heldout_steps, course.heldout, color=_WARM, marker="o", markersize=4)
+        axes.set(xlabel="update", ylabel=name)
+
+    return _svg(f"course-{course.name}", f"{name} by update", draw)
+
+
+def rate_plot(steps: Int[np.ndarray, " updates"], rate: Float[np.ndarray, " updates"]) -> Html:
     """The learning rate by update."""
 
     def draw(axes: "Axes") -> None:
-        axes.plot(thinned(curves.steps), thinned(curves.rate), color=_MUTED)
+        axes.plot(thinned(steps), thinned(rate), color=_MUTED)
         axes.set(xlabel="update", ylabel="learning rate")
         axes.ticklabel_format(axis="y", style="sci", scilimits=(0, 0), useMathText=False)
 

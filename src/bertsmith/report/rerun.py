@@ -4,10 +4,10 @@ import shlex
 
 from bertsmith.report.markup import facts, join, tag
 from bertsmith.report.page import Section
-from bertsmith.report.run import RunReport
+from bertsmith.report.run import AnyReport
 
 
-def rerun(report: RunReport) -> Section | None:
+def rerun(report: AnyReport) -> Section | None:
     """The exact command, the versions it ran under, and the complete recipe."""
     pieces = []
     if report.command:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -73,6 +73,17 @@ class Curves:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """One number by update: in training, and at some updates on held-out texts; either may be empty."""
+
+    name: str
+    steps: Int[np.ndarray, " updates"]
+    values: Float[np.ndarray, " updates"]
+    heldout_steps: Int[np.ndarray, " evaluations"]
+    heldout: Float[np.ndarray, " evaluations"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ParameterGroup:
     """Weights that learn at the same peak rate with the same decay."""
 
@@ -91,6 +102,36 @@ class Speed:
     tokens: int
     updates: int
     memory: int | None = None
+
+
+@runtime_checkable
+class AnyReport(Protocol):
+    """What the report of every run holds."""
+
+    @property
+    def notices(self) -> Sequence[Notice]:
+        """What the reader should know."""
+        ...
+
+    @property
+    def speed(self) -> Speed | None:
+        """What it cost."""
+        ...
+
+    @property
+    def command(self) -> Sequence[str]:
+        """The command line."""
+        ...
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """What it was computed with."""
+        ...
+
+    @property
+    def recipe(self) -> str:
+        """The complete recipe."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

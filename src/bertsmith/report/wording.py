@@ -20,6 +20,23 @@ _WORDINGS = {
     "auc": Wording("AUC", "chance that a positive text ranks above a negative one"),
     "spearman": Wording("Spearman", "how well the order of the scores is met"),
     "pearson": Wording("Pearson", "how well the size of the scores is met"),
+    "loss": Wording("Loss", "all that is asked, added up"),
+    "masked_tokens": Wording("Loss of hidden tokens", "nats for naming a hidden token"),
+    "masked_accuracy": Wording("Hidden tokens", "share of hidden tokens named right", percent=True),
+    "next_token": Wording("Loss of next tokens", "nats for naming the next token"),
+    "next_accuracy": Wording("Next tokens", "share of next tokens named right", percent=True),
+    "pair_relation": Wording("Loss of pairs", "nats for telling true pairs from false ones"),
+    "relation_accuracy": Wording("Pairs", "share of pairs told right", percent=True),
+    "span_boundary": Wording("Loss of spans", "nats for naming a token of a span from its borders"),
+    "boundary_accuracy": Wording("Spans", "share of tokens named right from the borders of their span", percent=True),
+    "generator": Wording("Loss of the generator", "nats for naming a hidden token"),
+    "generator_accuracy": Wording("Generator", "share of hidden tokens the generator names right", percent=True),
+    "replaced_tokens": Wording(
+        "Loss of replaced tokens", "for telling replaced tokens from true ones, with its weight"
+    ),
+    "replaced_share": Wording("Replaced", "share of tokens that the generator replaced", percent=True),
+    "replaced_precision": Wording("Replaced: precision", "share of tokens called replaced that are", percent=True),
+    "replaced_recall": Wording("Replaced: recall", "share of replaced tokens that are found", percent=True),
 }
 
 
