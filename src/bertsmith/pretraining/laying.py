@@ -36,7 +36,7 @@ def annotated(text: str, annotator: Annotator) -> TokenRun:
     run = annotator.annotate(paragraphs) if paragraphs else None
     if run is None or not len(run):
         raise UserError(f"the text {text[:40]!r} holds no token; give a text with words", code="blank_text")
-    return run
+    return TokenRun(run.token_ids.astype(np.int32), run.flags)
 
 
 def lay_out(

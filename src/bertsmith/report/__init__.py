@@ -1,12 +1,15 @@
-"""One self-contained HTML page and one model card per run: pure functions of a `RunReport`."""
+"""One self-contained HTML page and one model card per run: pure functions of plain values."""
 
 from bertsmith.report.card import model_card
 from bertsmith.report.finetuning import finetune_report
+from bertsmith.report.masking import mask_page
 from bertsmith.report.outputs import write_outputs, write_pretrained
 from bertsmith.report.page import Section, page
+from bertsmith.report.pretraining import CorpusFacts, Courses, PretrainReport, courses, pretrain_page
 from bertsmith.report.render import SECTIONS, run_page
 from bertsmith.report.run import (
     Answers,
+    Course,
     Curves,
     Notice,
     ParameterGroup,
@@ -19,17 +22,24 @@ from bertsmith.report.run import (
 __all__ = [
     "SECTIONS",
     "Answers",
+    "CorpusFacts",
+    "Course",
+    "Courses",
     "Curves",
     "Notice",
     "ParameterGroup",
+    "PretrainReport",
     "RunReport",
     "Section",
     "Speed",
     "Split",
     "Truncation",
+    "courses",
     "finetune_report",
+    "mask_page",
     "model_card",
     "page",
+    "pretrain_page",
     "run_page",
     "write_outputs",
     "write_pretrained",
