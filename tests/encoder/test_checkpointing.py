@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from bertsmith.encoder import Causal, Encoder, Rotary
+from tests.encoder.memory import needs_linux
 from tests.encoder.samples import batch_of, small_encoder
 
 BATCH = batch_of((5, 2, 9, 9))
@@ -91,20 +92,23 @@ def test_nothing_is_kept_where_no_gradient_is_recorded():
 
 
 MEASURED = """
-import resource, sys, torch
+import sys, torch
 from bertsmith.encoder import new_encoder
+from tests.encoder.memory import needs_linux
 from tests.encoder.samples import SMALL, batch_of
+from tests.encoder.memory import peak
 torch.set_num_threads(1)
 config = SMALL.but(num_layers=12, hidden_size=64, num_heads=2, intermediate_size=256)
 encoder, batch = new_encoder(config, seed=0).train(), batch_of([64] * 64)
 encoder.activations = sys.argv[1]
 encoder(batch_of([3])).last.sum().backward()
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak()
 encoder(batch).last.sum().backward()
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+print(peak() - before)
 """
 
 
+@needs_linux
 def test_memory_is_less_than_half():
     told = [
         subprocess.run([sys.executable, "-c", MEASURED, how], capture_output=True, text=True, check=True).stdout

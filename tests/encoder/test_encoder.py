@@ -22,6 +22,7 @@ from bertsmith.encoder import (
     save_checkpoint,
 )
 from bertsmith.errors import UserError
+from tests.encoder.memory import needs_linux
 from tests.encoder.samples import SMALL, batch_of, small_encoder
 
 
@@ -185,10 +186,11 @@ def test_bfloat16_autocast_stays_close():
 
 
 MEASURED = """
-import resource, sys, torch
+import sys, torch
 from bertsmith.batch import PackedBatch
 from bertsmith.encoder import EncoderConfig, new_encoder
 from bertsmith.encoder.masks import *
+from tests.encoder.memory import peak
 torch.set_num_threads(1)
 config = EncoderConfig(vocab_size=11, hidden_size=16, num_layers=1, num_heads=2, intermediate_size=16)
 encoder = new_encoder(config, seed=0).train()
@@ -206,12 +208,13 @@ def step(batch, mask):
         encoder.train()
 mask = {kind.__name__: kind for kind in (Bidirectional, Causal, RightToLeft, PrefixLM, Permutation)}[sys.argv[1]]()
 step(batch(2, 512), mask)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak()
 step(batch(64, 512), mask)
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+print(peak() - before)
 """
 
 
+@needs_linux
 @pytest.mark.parametrize("mask", ["Bidirectional", "PrefixLM", "Permutation"])
 def test_memory_does_not_grow_with_the_square_of_the_batch(mask):
     """64 texts of 512 tokens: one byte for each pair of tokens of the batch would be a gigabyte."""
