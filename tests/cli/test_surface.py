@@ -27,6 +27,7 @@ OPTIONS = {
         *("--batch-size", "--lr", "--head-lr", "--max-length", "--truncation"),
     }
     | TRAINS,
+    "mask": {"--objective", "--model", "--variant", "--entities", "--similar", "--html"},
     "predict": {"--model", "--input", "--output", "--columns", "--probabilities"},
 }
 """Frozen: a new setting goes into the recipe, where --set reaches it."""
