@@ -32,15 +32,18 @@ def _legend(shown: Sequence[Sequence[Shown]]) -> Html:
 
 
 def _section(number: int, text: str, shown: Sequence[Shown]) -> Section:
-    title = text if len(text) <= 40 else text[:39] + "…"
-    return Section(f"text-{number}", title, join(paragraph(quoted(text, limit=2000)), *map(_variant, shown)))
+    short = len(text) <= 40
+    whole = "" if short else paragraph(quoted(text, limit=2000))
+    title = text if short else text[:39] + "…"
+    return Section(f"text-{number}", title, join(whole, *map(_variant, shown)))
 
 
 def _variant(shown: Shown) -> Html:
     pieces = [tag("h3", shown.variant)] if shown.variant else []
     pieces += [tag("p", note, class_="remark") for note in shown.notes]
     told = {"Pair": shown.relation, "Order of prediction": " ".join(map(str, shown.order))}
-    pieces.append(facts([(name, value) for name, value in told.items() if value]))
+    if any(told.values()):
+        pieces.append(facts([(name, value) for name, value in told.items() if value]))
     pieces.append(tag("p", *_tokens(shown), class_="tokens", dir="auto"))
     if shown.sees is not None and len(shown.sees) <= _MOST_SEEN:
         pieces.append(
@@ -93,7 +96,15 @@ def _seen(sees: Sequence[Sequence[int]]) -> Html:
         for start, stop in _runs(columns)
     )
     box = f"-0.5 -0.5 {size + 1} {size + 1}"
-    return tag("svg", *stripes, class_="seen", role="img", aria_label="Attention mask", viewBox=box)
+    return tag(
+        "svg",
+        *stripes,
+        class_="seen",
+        shape_rendering="crispEdges",
+        role="img",
+        aria_label="Attention mask",
+        viewBox=box,
+    )
 
 
 def _runs(columns: Sequence[int]) -> Iterator[tuple[int, int]]:

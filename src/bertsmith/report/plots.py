@@ -80,7 +80,7 @@ def course_plot(course: Course) -> Html:
             axes.plot(steps, running_mean(values, width=max(1, len(values) // 30)), color=_ACCENT)
         if len(course.heldout_steps):
             axes.plot(course.heldout_steps, course.heldout, color=_WARM, marker="o", markersize=4)
-        axes.set(xlabel="update", ylabel=name)
+        axes.set(xlabel="update", ylabel=name, xlim=_from_zero(np.append(course.steps, course.heldout_steps)))
 
     return _svg(f"course-{course.name}", f"{name} by update", draw)
 
