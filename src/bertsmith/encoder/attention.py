@@ -38,14 +38,16 @@ def attend(
 ) -> Float[Tensor, "tokens heads size"]:
     """Scaled dot-product attention inside each sequence (Vaswani et al. 2017, arXiv 1706.03762 §3.2.1).
 
-    `qkv` holds queries, keys and values side by side, sequences in the plan's order. `dropout` is
-    the chance to drop an attention probability; no kernel ignores it.
+    `qkv` holds queries, keys and values side by side, sequences in the plan's order; rows beyond
+    the plan's tokens are rounding and come out as zeros. `dropout` is the chance to drop an attention
+    probability; no kernel ignores it.
     """
     if plan.kernel == "explicit":
         seed = int(torch.randint(1 << 62, ())) if dropout > 0.0 else 0
         result: Tensor = _Explicit.apply(qkv, plan, dropout, seed)  # type: ignore[no-untyped-call]
         return result
-    return torch.cat([_fused(qkv[bucket.start : bucket.stop], bucket, dropout) for bucket in plan.buckets])
+    spare = qkv.new_zeros(len(qkv) - plan.tokens, *qkv.shape[2:])
+    return torch.cat([*(_fused(qkv[bucket.start : bucket.stop], bucket, dropout) for bucket in plan.buckets), spare])
 
 
 def _fused(qkv: Tensor, bucket: Bucket, dropout: float) -> Tensor:
@@ -74,6 +76,7 @@ class _Explicit(torch.autograd.Function):
         ctx.save_for_backward(qkv)
         ctx.plan, ctx.dropout, ctx.seed = plan, dropout, seed
         output = qkv.new_empty(qkv.shape[0], *qkv.shape[2:])
+        output[plan.tokens :] = 0.0
         for number, bucket in enumerate(plan.buckets):
             query, key, value = _rectangles(qkv[bucket.start : bucket.stop], bucket)
             weights = _probabilities(query, key, bucket)
@@ -87,6 +90,7 @@ class _Explicit(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
         (qkv,) = ctx.saved_tensors
         result = torch.empty_like(qkv, memory_format=torch.contiguous_format)
+        result[ctx.plan.tokens :] = 0.0
         for number, bucket in enumerate(ctx.plan.buckets):
             inputs = _rectangles(qkv[bucket.start : bucket.stop], bucket)
             (outer,) = _rectangles(gradient[bucket.start : bucket.stop, None], bucket, rounded=0.0)

@@ -8,6 +8,7 @@ from typing import Literal, TypeVar
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from bertsmith.batch import PackedBatch, in_order
@@ -18,6 +19,7 @@ from bertsmith.encoder.embeddings import Embeddings
 from bertsmith.encoder.layer import Attention, FeedForward
 from bertsmith.encoder.masks import AttentionMask, Bidirectional
 from bertsmith.encoder.positions import Rotation, rotation
+from bertsmith.encoder.rounding import spare_rows
 
 E = TypeVar("E", bound="Encoder")
 
@@ -28,8 +30,8 @@ Activations = Literal["kept", "recomputed"]
 class HiddenStates(Mapping[int, Tensor]):
     """The hidden states asked for, by layer: 0 is what the first layer reads, `num_layers` the last.
 
-    Negative numbers count from the end, as in a list. `padded_tokens` is what attention added by
-    rounding lengths, in each layer.
+    Negative numbers count from the end, as in a list. `padded_tokens` is what was added by
+    rounding, in each layer: lengths in attention, and the rows of the batch where that pays.
     """
 
     def __init__(self, states: Mapping[int, Tensor], *, num_layers: int, padded_tokens: int) -> None:
@@ -88,11 +90,13 @@ class Encoder(nn.Module):
         wanted = {layer_number(layer, config.num_layers) for layer in keep_layers}
         batch, places = _by_length(batch)
         states = self.embeddings(batch)
+        if spare := spare_rows(batch.num_tokens, states.device):
+            states = F.pad(states, (0, 0, 0, spare))
         dropout = config.attention_dropout if self.training else 0.0
         plan = planned(batch, mask or Bidirectional(), dropout=dropout)
         turn = None
         if isinstance(config.position, Rotary):
-            turn = rotation(config.position, batch.position_ids, config.head_size, states.dtype)
+            turn = rotation(config.position, F.pad(batch.position_ids, (0, spare)), config.head_size, states.dtype)
         kept = {0: states} if 0 in wanted else {}
         for layer in range(max(wanted, default=0)):
             states = self._layer(layer, states, plan, turn)
@@ -100,7 +104,9 @@ class Encoder(nn.Module):
                 kept[layer + 1] = states
         if places is not None:
             kept = {layer: states.index_select(0, places) for layer, states in kept.items()}
-        return HiddenStates(kept, num_layers=config.num_layers, padded_tokens=plan.padded_tokens)
+        elif spare:
+            kept = {layer: states[: batch.num_tokens] for layer, states in kept.items()}
+        return HiddenStates(kept, num_layers=config.num_layers, padded_tokens=plan.padded_tokens + spare)
 
     def _layer(self, layer: int, states: Tensor, plan: AttentionPlan, turn: Rotation | None) -> Tensor:
         attention = self.attention[self.config.attention_of[layer]]

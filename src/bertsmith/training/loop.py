@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from bertsmith.errors import Interrupted
+from bertsmith.training.allocator import keep_freed_memory
 from bertsmith.training.calendar import Calendar
 from bertsmith.training.config import TrainingConfig
 from bertsmith.training.determinism import deterministic
@@ -59,6 +60,8 @@ def train(
         Interrupted: a signal came, and the state is saved if there is a place for it.
     """
     around = around or Surroundings()
+    if around.device.type == "cpu":
+        keep_freed_memory()
     with StopSignals() as signals, deterministic(around.device):
         run = _Run(model, updates, config, around=around, evaluate=evaluate, step=step)
         result: TrainingResult | None = None

@@ -86,7 +86,7 @@ class Updater:
         self.ranks.sum_gradients(parameters)
         moved: list[nn.Parameter] = [p for p in parameters if p.grad is not None]
         norm = get_total_norm([p.grad for p in moved if p.grad is not None])
-        if self.max_grad_norm:
+        if self.max_grad_norm and not norm <= self.max_grad_norm:
             clip_grads_with_norm_(moved, self.max_grad_norm, norm)
         return norm.item()
 
