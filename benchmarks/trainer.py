@@ -64,7 +64,7 @@ def fit(job: Job) -> Fit:
         trainer.train()
         if job.dev:
             model.load_state_dict(best.weights)
-        found = trainer.evaluate(rows["test"], metric_key_prefix="test")["test_accuracy"]
+        found = trainer.predict(rows["test"]).metrics["test_accuracy"]
     return Fit(found, dev_accuracy=best.accuracy if job.dev else None)
 
 
