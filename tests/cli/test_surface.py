@@ -24,10 +24,15 @@ OPTIONS = {
     "evaluate": {"--model", "--data", "--columns"},
     "finetune": {
         *("--out", "--task", "--model", "--encoder", "--train", "--dev", "--test", "--columns", "--epochs"),
-        *("--batch-size", "--lr", "--head-lr", "--max-length", "--truncation"),
+        *("--batch-size", "--lr", "--head-lr", "--max-length", "--truncation", "--dry-run"),
     }
     | TRAINS,
     "mask": {"--objective", "--model", "--variant", "--entities", "--similar", "--html"},
+    "pretrain": {
+        *("--out", "--objective", "--corpus", "--model", "--encoder", "--steps", "--batch-size", "--max-length"),
+        *("--lr", "--entities", "--similar", "--shards", "--processes"),
+    }
+    | TRAINS,
     "predict": {"--model", "--input", "--output", "--columns", "--probabilities"},
 }
 """Frozen: a new setting goes into the recipe, where --set reaches it."""

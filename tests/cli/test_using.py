@@ -281,3 +281,22 @@ def test_further_training_of_a_finished_model(trained, tmp_path, capsys):
     told = call(capsys, *arguments(trained, encoder=None, model=trained / "out", out=tmp_path / "more", epochs="1"))
     assert told.code == 0, told.err
     assert any("classifier" in note for note in told.json["notes"])
+
+
+def test_a_dry_run_shows_groups_and_recipe_and_writes_nothing(files, capsys):
+    told = call(capsys, *arguments(files, "--dry-run", "--set", "optimizer.layer_decay=0.5"))
+    assert told.code == 0, told.err
+    assert not (files / "out").exists()
+    assert told.json["rows"] == {"train": 40, "dev": 12, "test": 14}
+    rates = {group["name"]: group["rate"] for group in told.json["groups"]}
+    assert rates["embeddings"] == pytest.approx(rates["layer 1"] / 2)
+    assert told.json["recipe"]["optimizer"]["layer_decay"] == 0.5
+    people = call(capsys, *[part for part in arguments(files, "--dry-run") if part != "--json"])
+    assert re.search(r"^embeddings +0\.001", people.out, re.MULTILINE)
+    assert "layer_decay: 1.0" in people.out
+
+
+def test_a_group_column_that_is_not_there_is_refused(files, capsys):
+    told = call(capsys, *arguments(files, "--set", "data.group_column=cluster", dev=None))
+    assert told.code == 2
+    assert "no column 'cluster'" in told.json["error"]["message"]

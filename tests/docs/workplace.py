@@ -30,6 +30,7 @@ def prepare_workplace(folder: Path) -> None:
     write(folder / "one_label.csv", ("text", "label"), [(row[0], "same") for row in train])
     write(folder / "pairs.csv", ("text", "text_pair", "label"), _pairs(train))
     write(folder / "reviews.csv", ("text", "label"), _long(by_label))
+    (folder / "news.txt").write_text(_paragraphs(by_label), encoding="utf-8")
     for name in CHECKPOINTS:
         write_stand_in(folder / name, [row[0] for row in chain(*by_label)])
 
@@ -64,6 +65,13 @@ def _pairs(rows: Sequence[Row]) -> list[Row]:
     """Neighbours, and questions far apart: the same intent or not."""
     chosen = [*pairwise(rows), *zip(rows[:-TRAIN], rows[TRAIN:], strict=True)]
     return [(one[0], other[0], "yes" if one[1] == other[1] else "no") for one, other in chosen]
+
+
+def _paragraphs(by_label: Sequence[Sequence[Row]]) -> str:
+    """A corpus: five questions a line, two lines a document."""
+    texts = [row[0] for row in chain(*by_label)]
+    lines = ["。".join(texts[start : start + 5]) for start in range(0, len(texts), 5)]
+    return "\n".join(f"{line}\n" if number % 2 else line for number, line in enumerate(lines)) + "\n"
 
 
 def _long(by_label: Sequence[Sequence[Row]]) -> list[Row]:

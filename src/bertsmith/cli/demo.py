@@ -61,7 +61,7 @@ def journey(out: Path, language: str, *, run: RunOptions, options: CommonOptions
 
     require_output_folder(out, overwrite=run.overwrite, resume=run.resume)
     files, splits = write_splits(out / "data", language, seed=options.seed or 0)
-    say(f"{sum(map(len, splits.values())):,} questions, written for this project (CC0), in groups of wordings; ")
+    say(f"{sum(map(len, splits.values())):,} questions, written for this project (CC0), in groups of wordings;")
     say("no group is parted between training, development and test, so the test asks new questions\n")
     given = merged(RECIPE, {"data": {name: str(path) for name, path in files.items()}})
     summary = run_finetune(given, out=out / "model", columns=None, run=run, common=options)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import torch
 
 PACKAGES = ("bertsmith", "torch", "numpy", "tokenizers", "safetensors", "huggingface-hub", "pydantic", "rjieba")
-OPTIONAL = {"pyarrow": "parquet", "sentencepiece": "spm", "scikit-learn": "sklearn"}
+OPTIONAL = {"pyarrow": "parquet", "scikit-learn": "sklearn", "gensim": "synonyms"}
 SPEED_SECONDS = 8.0
 
 

@@ -2,7 +2,9 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
 
 from bertsmith.cli.options import CommonOptions, RunOptions, nested, text_of
 from bertsmith.cli.output import print_json
@@ -29,6 +31,7 @@ def finetune(
     head_lr: float | None = None,
     max_length: int | None = None,
     truncation: Literal["head", "tail", "head_tail"] | None = None,
+    dry_run: Annotated[bool, Parameter(negative=())] = False,
     run: RunOptions | None = None,
     common: CommonOptions | None = None,
 ) -> None:
@@ -67,6 +70,8 @@ def finetune(
         Tokens read of one text, special tokens included (512, or what the encoder can).
     truncation
         What to keep of longer texts: the head, the tail, or head and tail (128 + 382 of 510).
+    dry_run
+        Read and load everything, print the parameter groups and the complete recipe, and train nothing.
     """
     common, run = common or CommonOptions(), run or RunOptions()
     given = nested(
@@ -88,6 +93,9 @@ def finetune(
             "device": None if common.device == "auto" else common.device,
         }
     )
+    if dry_run:
+        show_rehearsal(given, out=out, columns=columns, run=run, common=common)
+        return
     summary = run_finetune(given, out=out, columns=columns, run=run, common=common)
     if summary is None:
         return
@@ -95,6 +103,35 @@ def finetune(
         print_json(summary)
     else:
         print_summary(summary)
+
+
+def show_rehearsal(
+    given: dict[str, Any], *, out: Path, columns: str | None, run: RunOptions, common: CommonOptions
+) -> None:
+    """Print what the run would do."""
+    from bertsmith.recipes import read_splits, recipe_yaml, rehearse
+    from bertsmith.training import group_table
+
+    recipe = chosen_recipe(given, out=out, columns=columns, run=run, common=common)
+    found = rehearse(recipe, read_splits(recipe))
+    if common.json:
+        groups = [
+            {
+                "name": g.name,
+                "rate": g.rate,
+                "weight_decay": g.weight_decay,
+                "size": g.size,
+                "tensors": list(g.parameters),
+            }
+            for g in found.groups
+        ]
+        cut = {name: {"texts": lost.texts, "tokens": lost.tokens} for name, lost in found.truncated.items()}
+        told = {"rows": found.rows, "truncated": cut, "groups": groups, "notes": list(found.notes)}
+        print_json({**told, "recipe": recipe.model_dump(mode="json")})
+        return
+    print("  ".join(f"{name}: {rows:,} rows" for name, rows in found.rows.items()))
+    print("\n".join(found.notes))
+    print(f"\n{group_table(found.groups)}\n\n{recipe_yaml(recipe)}", end="")
 
 
 def run_finetune(

@@ -3,7 +3,9 @@
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
 
 from bertsmith.cli.options import CommonOptions, RunOptions, nested, text_of
 from bertsmith.cli.output import print_json
@@ -16,14 +18,14 @@ def pretrain(
     *,
     out: Path,
     objective: str | None = None,
-    corpus: list[Path] | None = None,
+    corpus: Annotated[list[Path] | None, Parameter(negative=(), consume_multiple=True)] = None,
     model: str | None = None,
     encoder: str | None = None,
     steps: int | None = None,
     batch_size: int | None = None,
     max_length: int | None = None,
     lr: float | None = None,
-    entities: list[Path] | None = None,
+    entities: Annotated[list[Path] | None, Parameter(negative=(), consume_multiple=True)] = None,
     similar: Path | None = None,
     shards: Path | None = None,
     processes: int | None = None,

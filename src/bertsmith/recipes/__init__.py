@@ -2,7 +2,7 @@
 
 from bertsmith.recipes.bundle import Bundle, load_bundle, save_bundle
 from bertsmith.recipes.evaluation import Measured, evaluate_bundle, measure
-from bertsmith.recipes.finetuning import finetune
+from bertsmith.recipes.finetuning import Rehearsal, finetune, rehearse
 from bertsmith.recipes.folder import LOG, METRICS, RECIPE, finish_folder, is_complete, require_run
 from bertsmith.recipes.pretraining import PretrainResult, pretrain, save_pretrained
 from bertsmith.recipes.pretraining_schema import PretrainRecipe, pretrain_recipe
@@ -30,6 +30,7 @@ __all__ = [
     "Measured",
     "PretrainRecipe",
     "PretrainResult",
+    "Rehearsal",
     "Rows",
     "Splits",
     "Start",
@@ -48,6 +49,7 @@ __all__ = [
     "read_rows",
     "read_splits",
     "recipe_yaml",
+    "rehearse",
     "require_run",
     "require_same_run",
     "save_bundle",

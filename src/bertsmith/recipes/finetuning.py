@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from bertsmith.errors import UserError
-from bertsmith.finetuning import FineTuner, LabelledUpdates, Prepared, Task, length_limit, prepare
+from bertsmith.finetuning import FineTuner, LabelledUpdates, Prepared, Task, Truncated, length_limit, prepare
 from bertsmith.finetuning import probabilities as predict
 from bertsmith.metrics import classification_metrics
 from bertsmith.recipes.bundle import Bundle
@@ -84,6 +84,32 @@ def finetune(
 
 
 @dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What a run would do: rows and losses by truncation of each split, parameter groups, what is to be said."""
+
+    rows: dict[str, int]
+    truncated: dict[str, Truncated]
+    groups: tuple[ParameterGroup, ...]
+    notes: tuple[str, ...]
+
+
+def rehearse(recipe: FinetuneRecipe, splits: Splits) -> Rehearsal:
+    """Read and load everything, train nothing, write nothing.
+
+    Raises:
+        UserError: checkpoint, data and recipe do not fit.
+    """
+    run = _prepared_run(recipe, splits, resolve_device(recipe.device))
+    run.require_metric()
+    return Rehearsal(
+        rows={name: len(rows.records) for name, rows in splits.named().items()},
+        truncated={name: prepared.truncated for name, prepared in run.prepared.items()},
+        groups=run.groups,
+        notes=run.notes,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class _PreparedRun:
     """A run ready to train: model on its device, texts as examples."""
 
@@ -148,6 +174,7 @@ class _PreparedRun:
 
 def _prepared_run(recipe: FinetuneRecipe, splits: Splits, device: torch.device) -> _PreparedRun:
     beginning = begin(recipe.start, _all_texts(splits.train, recipe), seed=recipe.seed)
+    beginning.encoder.activations = recipe.activations
     task = _task(recipe, splits)
     _require_layers(recipe, beginning.encoder.config.num_layers)
     max_length = length_limit(recipe.document, beginning.encoder.config.position.max_positions)

@@ -66,6 +66,8 @@ class PretrainResult:
     corpus: TokenCorpus
     training: TrainingResult
     heldout: dict[str, float]
+    heldout_documents: int
+    samples: PretrainUpdates
     groups: tuple[ParameterGroup, ...]
     device: torch.device
     notes: tuple[str, ...]
@@ -115,9 +117,9 @@ def pretrain(
                 resume=resume,
                 listeners=listeners,
             ),
-            evaluate=run.heldout_metrics if run.heldout else None,
+            evaluate=run.heldout_metrics if run.heldout.builds else None,
         )
-        heldout = run.heldout_metrics() if run.heldout and ranks.leads else {}
+        heldout = run.heldout_metrics() if run.heldout.builds and ranks.leads else {}
         return PretrainResult(
             recipe=recipe,
             model=run.model,
@@ -126,6 +128,8 @@ def pretrain(
             corpus=run.corpus,
             training=result,
             heldout=heldout,
+            heldout_documents=run.heldout.documents,
+            samples=run.heldout.updates or run.updates,
             groups=run.groups,
             device=device,
             notes=run.notes,
@@ -179,6 +183,16 @@ class _Voice:
 
 
 @dataclass(frozen=True, slots=True)
+class _Heldout:
+    """Batches of texts nothing is learned from, always the same; or why there are none."""
+
+    builds: tuple[Build, ...] = ()
+    updates: PretrainUpdates | None = None
+    documents: int = 0
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class _PreparedRun:
     """A run ready to train: model on its device, corpus in shards."""
 
@@ -187,14 +201,14 @@ class _PreparedRun:
     family: str
     corpus: TokenCorpus
     updates: PretrainUpdates
-    heldout: tuple[Build, ...]
+    heldout: _Heldout
     device: torch.device
     groups: tuple[ParameterGroup, ...]
     notes: tuple[str, ...]
 
     def heldout_metrics(self) -> dict[str, float]:
         dtype = compute_dtype(self.recipe.precision, self.device)
-        return heldout_metrics(self.model, self.heldout, device=self.device, dtype=dtype, seed=self.recipe.seed)
+        return heldout_metrics(self.model, self.heldout.builds, device=self.device, dtype=dtype, seed=self.recipe.seed)
 
 
 def _prepared_run(
@@ -203,6 +217,7 @@ def _prepared_run(
     for note in inspect(recipe.corpus):
         voice(note)
     beginning = _beginning(recipe, out / SNAPSHOTS / VOCABULARY, resume=resume)
+    beginning.encoder.activations = recipe.activations
     _require_positions(recipe, beginning)
     annotator = _annotator(recipe, beginning.tokenizer)
     similar = SimilarWords.from_file(recipe.similar).in_tokens(beginning.tokenizer) if recipe.similar else None
@@ -219,8 +234,8 @@ def _prepared_run(
     model = Pretrainer(beginning.encoder, recipe.objective.all_losses, generator=generator)
     head_notes = load_heads(model, beginning.heads)
     updates = _updates(corpus, recipe)
-    heldout, missing = _heldout(heldout_shards, corpus, recipe)
-    notes = (*beginning.notes, *head_notes, *missing)
+    heldout = _heldout(heldout_shards, corpus, recipe)
+    notes = (*beginning.notes, *head_notes, *heldout.notes)
     for note in notes:
         voice(note)
     model.to(device)
@@ -275,22 +290,22 @@ def _updates(corpus: TokenCorpus, recipe: PretrainRecipe) -> PretrainUpdates:
     return PretrainUpdates(corpus, recipe.objective, recipe.texts, seed=recipe.seed, total=min(limits))
 
 
-def _heldout(
-    shards: ShardSet | None, corpus: TokenCorpus, recipe: PretrainRecipe
-) -> tuple[tuple[Build, ...], tuple[str, ...]]:
-    """Batches of held-out texts, always the same, spread over all stages; or why there are none."""
+def _heldout(shards: ShardSet | None, corpus: TokenCorpus, recipe: PretrainRecipe) -> _Heldout:
+    """Take some batches of the held-out documents, spread over all stages."""
     if shards is None:
-        return (), ("no document of this small corpus is held out: only the training loss is measured",)
+        return _Heldout(notes=("no document of this small corpus is held out: only the training loss is measured",))
     aside = TokenCorpus(shards, corpus.tokenizer, corpus.similar)
     try:
         updates = PretrainUpdates(aside, recipe.objective, recipe.texts, seed=recipe.seed, total=1)
         number = updates.per_epoch(0)
     except UserError as error:
-        return (), (f"the held-out documents are too few: {error.message}; only the training loss is measured",)
+        why = f"the held-out documents are too few: {error.message}; only the training loss is measured"
+        return _Heldout(notes=(why,))
     updates.total = number
     wanted = max(1, recipe.heldout_texts // recipe.texts.batch_size)
-    chosen = sorted({round(place * number / wanted) for place in range(min(wanted, number))})
-    return tuple(build for index in chosen for build in updates.update(0, index, at_least=1)), ()
+    chosen = sorted({place * number // wanted for place in range(wanted)})
+    builds = tuple(build for index in chosen for build in updates.update(0, index, at_least=1))
+    return _Heldout(builds, updates, documents=shards.documents)
 
 
 def _require_objective(recipe: PretrainRecipe, tokenizer: Tokenizer, similar: SimilarTokens | None) -> None:

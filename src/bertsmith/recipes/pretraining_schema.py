@@ -8,6 +8,7 @@ from pydantic import NonNegativeInt, PositiveInt
 
 from bertsmith.config import Config, parse_config, with_settings
 from bertsmith.data.corpus import Corpus
+from bertsmith.encoder import Activations
 from bertsmith.errors import UserError
 from bertsmith.pretraining import OBJECTIVES, Objective, TextPlan
 from bertsmith.recipes.schema import Start, merged, read_yaml
@@ -39,6 +40,7 @@ class PretrainRecipe(Config):
     budget: Budget = Budget(epochs=None, max_steps=1000)
     selection: Selection = Selection(every=200, metric="loss", better="lower", keep="last")
     precision: Precision = "auto"
+    activations: Activations = "kept"
     snapshot_every: PositiveInt = 200
     seed: NonNegativeInt = 0
     device: DeviceName = "auto"
@@ -52,8 +54,12 @@ class PretrainRecipe(Config):
 FROM_SCRATCH: dict[str, Any] = {"optimizer": {"lr": 1e-3}}
 """What replaces the defaults when an encoder learns from random weights."""
 
-HELD_OUT = 0.01
-"""Share of the documents set aside to measure the loss, unless the recipe says otherwise."""
+DEFAULTS: dict[str, Any] = {
+    "corpus": {"held_out_share": 0.01},
+    "budget": {"epochs": None, "max_steps": 1000},
+    "selection": {"every": 200, "metric": "loss", "better": "lower", "keep": "last"},
+}
+"""What a recipe starts from; setting one field of a part leaves the others as they are here."""
 
 
 def pretrain_recipe(
@@ -74,7 +80,7 @@ def pretrain_recipe(
         raise UserError(f"--objective {name}: there is none; there are {', '.join(OBJECTIVES)}", code="bad_usage")
     if given.get("start"):
         below = merged(below, {"start": {"model": None, "encoder": None}})
-    defaults = {"name": name, "objective": OBJECTIVES[name].model_dump(), "corpus": {"held_out_share": HELD_OUT}}
+    defaults = {**DEFAULTS, "name": name, "objective": OBJECTIVES[name].model_dump()}
     chosen = with_settings(merged(merged(merged(defaults, below), {"start": {}}), given), settings)
     if isinstance(chosen["start"], Mapping) and chosen["start"].get("encoder"):
         chosen = merged(FROM_SCRATCH, chosen)

@@ -9,6 +9,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from bertsmith.config import Config, parse_config, with_settings
 from bertsmith.data import BatchPlan, Columns
+from bertsmith.encoder import Activations
 from bertsmith.encoder.config import Probability
 from bertsmith.errors import UserError
 from bertsmith.features import Features
@@ -67,7 +68,10 @@ class Start(Config):
 
 
 class FinetuneRecipe(Config):
-    """Fine-tuning from files to a proven model."""
+    """Fine-tuning from files to a proven model.
+
+    `activations: recomputed` needs less memory and more time, and gives the same model.
+    """
 
     kind: Literal["finetune"] = "finetune"
     task: TaskKind = "classification"
@@ -82,6 +86,7 @@ class FinetuneRecipe(Config):
     budget: Budget = Budget()
     selection: Selection = Selection()
     precision: Precision = "auto"
+    activations: Activations = "kept"
     snapshot_every: PositiveInt = 200
     seed: NonNegativeInt = 0
     device: DeviceName = "auto"

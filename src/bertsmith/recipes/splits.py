@@ -109,14 +109,26 @@ def numbered(rows: Rows, labels: Sequence[str]) -> Int[np.ndarray, "rows"]:
     return np.array([numbers[str(record.label)] for record in rows.records], dtype=np.int64)
 
 
+def _require_group_column(records: Sequence[Record], data: DataFiles, train: str) -> None:
+    column = data.group_column
+    if column is not None and column not in records[0].row:
+        raise UserError(
+            f"{train}: no column {column!r} to keep groups together by (data.group_column); "
+            f"the columns are {', '.join(map(repr, records[0].row))}",
+            code="missing_column",
+            where=train,
+        )
+
+
 def _with_dev_set_aside(
     records: Sequence[Record], test: Rows | None, labels: tuple[str, ...], data: DataFiles, seed: int, train: str
 ) -> Splits:
+    _require_group_column(records, data, train)
     split = split_records(records, share=data.dev_share, seed=seed, group_column=data.group_column)
     if not split.dev or not split.train:
         raise UserError(
-            f"{train}: {len(records)} rows are too few to set {data.dev_share:.0%} aside for development; "
-            "give more rows or a --dev file",
+            f"{train}: {len(records)} rows are too few to set {data.dev_share:.0%} aside for development, since equal "
+            "texts and rows of one group stay together; give more rows or a --dev file",
             code="too_few_rows",
             where=train,
         )

@@ -63,7 +63,7 @@ def finetune_report(result: FinetuneResult, *, log: Path, command: Sequence[str]
             for group in result.groups
         ],
         speed=Speed(
-            seconds=float(training.seconds), tokens=training.tokens, updates=training.steps, memory=_peak_memory()
+            seconds=float(training.seconds), tokens=training.tokens, updates=training.steps, memory=peak_memory()
         ),
         command=command,
         versions=versions(),
@@ -143,7 +143,8 @@ def _language(result: FinetuneResult) -> str:
     return "zh" if chinese > 0.2 * max(len(sample), 1) else "en"
 
 
-def _peak_memory() -> int | None:
+def peak_memory() -> int | None:
+    """Most memory this process has held, in bytes; None where the system does not say."""
     if sys.platform == "win32":
         return None
     import resource

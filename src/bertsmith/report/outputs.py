@@ -10,6 +10,8 @@ from bertsmith.files import write_text
 from bertsmith.recipes import FinetuneResult, PretrainResult, finish_folder, save_bundle, save_pretrained
 from bertsmith.report.card import model_card
 from bertsmith.report.finetuning import finetune_report, log_lines
+from bertsmith.report.pretrained import pretrain_report
+from bertsmith.report.pretraining import pretrain_page
 from bertsmith.report.render import run_page
 
 LAST = 10
@@ -47,9 +49,12 @@ def write_pretrained(result: PretrainResult, out: Path, *, command: Sequence[str
     notes = save_pretrained(result, out)
     losses = [line["loss"] for line in log_lines(out / "log.jsonl") if "loss" in line]
     last = losses[-LAST:]
-    course = {"first": losses[0], "last": sum(last) / len(last), "heldout": result.heldout.get("loss")}
     told = result.summary()
-    summary = {"out": str(out), **told, "loss": course, "notes": [*told["notes"], *notes]}
+    notes = (*result.notes, *notes)
+    report = pretrain_report(result, log=out / "log.jsonl", command=command, notes=notes)
+    write_text(out / "report.html", pretrain_page(report))
+    course = {"first": losses[0], "last": sum(last) / len(last), "heldout": result.heldout.get("loss")}
+    summary = {"out": str(out), **told, "loss": course, "notes": list(notes)}
     write_text(out / "metrics.json", json.dumps(summary, ensure_ascii=False, indent=1) + "\n")
     finish_folder(out)
     return summary

@@ -1,0 +1,81 @@
+"""What a pre-training run found out, as the plain values its report is made of."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from bertsmith.pretraining import fill_exercises, in_words
+from bertsmith.pretraining.filling import FillIn
+from bertsmith.pretraining.replacement import count_outcomes
+from bertsmith.recipes import PretrainResult, recipe_yaml
+from bertsmith.report.finetuning import log_lines, peak_memory, versions
+from bertsmith.report.pretraining import CorpusFacts, PretrainReport, courses
+from bertsmith.report.run import Notice, Speed
+
+SHOWN = 8
+"""Texts of which fill-ins are shown."""
+COUNTED = 512
+"""Texts of which the report counts what became of hidden tokens."""
+
+
+def pretrain_report(
+    result: PretrainResult, *, log: Path, command: Sequence[str], notes: Sequence[str]
+) -> PretrainReport:
+    """Gather the report of a run; the curves come from its `log.jsonl`."""
+    recipe, training = result.recipe, result.training
+    course = courses(log_lines(log), result.model.loss_names)
+    shards = result.corpus.shards
+    return PretrainReport(
+        title=f"Pre-training: {recipe.name}",
+        objective=recipe.name,
+        model=recipe.start.model or f"{recipe.start.encoder} (random weights)",
+        corpus=CorpusFacts(
+            sources=[path.name for path in recipe.corpus.paths],
+            tokens=shards.tokens,
+            documents=shards.documents,
+            shards=len(shards),
+            vocabulary=result.tokenizer.vocab_size,
+            heldout_documents=result.heldout_documents,
+        ),
+        words=in_words(recipe.objective),
+        setup={
+            "Seed": str(recipe.seed),
+            "Device": str(result.device),
+            "Precision": recipe.precision,
+            "Texts an update": str(recipe.texts.batch_size),
+            "Tokens a text": str(recipe.texts.max_length),
+            "Epochs": f"{training.epochs:.2f}",
+        },
+        notices=[Notice(level="info", what=note) for note in notes],
+        heldout=result.heldout,
+        losses=course.losses,
+        shares=course.shares,
+        rate=course.rate,
+        fill_ins=_fill_ins(result),
+        counts=_counts(result),
+        speed=Speed(
+            seconds=float(training.seconds), tokens=training.tokens, updates=training.steps, memory=peak_memory()
+        ),
+        command=command,
+        versions=versions(),
+        recipe=recipe_yaml(recipe),
+    )
+
+
+def _fill_ins(result: PretrainResult) -> list[FillIn]:
+    """What the model guesses for the hidden tokens of a few texts, held-out ones where there are some."""
+    updates = result.samples
+    exercises = [updates.exercise(0, 0, row) for row in range(SHOWN)]
+    return fill_exercises(result.model, exercises, updates.parts[0].attend, result.tokenizer)
+
+
+def _counts(result: PretrainResult) -> dict[str, int]:
+    """What became of the hidden tokens of some texts, all parts of the objective together."""
+    counts: Counter[str] = Counter()
+    parts = len(result.samples.parts)
+    for part in range(parts):
+        for row in range(COUNTED // parts):
+            outcomes = result.samples.exercise(part, 0, row).outcomes
+            if outcomes is not None:
+                counts.update(count_outcomes(outcomes))
+    return dict(counts)

@@ -1,0 +1,150 @@
+"""`bertsmith pretrain` as a user meets it: every objective, from scratch and further, killed and resumed."""
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from transformers import AutoModel, AutoModelForMaskedLM, ElectraForMaskedLM, ElectraForPreTraining
+
+from bertsmith.pretraining import OBJECTIVES
+from tests.tiny import call, environment
+
+SENTENCES = [
+    "我们昨天在北京吃了火锅，味道真的很好。",
+    "今天的天气不错，适合出去走走！",
+    "快递到了以后请给我打电话。",
+    "这本书讲的是一个老人和大海的故事。",
+    "PyTorch是一个深度学习框架，很多人都在用。",
+    "你觉得这件衣服怎么样？",
+    "他每天早上六点起床跑步。",
+    "我想退掉上周买的电饭煲，因为它坏了。",
+]
+LEFT = {
+    *("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"),
+    *("vocab.txt", "recipe.yaml", "metrics.json", "log.jsonl", "report.html"),
+}
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    documents = ["\n".join(SENTENCES[(start + step) % 8] for step in range(3 + start % 3)) for start in range(60)]
+    (tmp_path / "corpus.txt").write_text("\n\n".join(documents) + "\n", encoding="utf-8")
+    shape = {"num_layers": 1, "hidden_size": 16, "num_heads": 2, "intermediate_size": 32}
+    (tmp_path / "shape.json").write_text(json.dumps(shape))
+    return tmp_path
+
+
+def command(folder, objective, *more, start="--encoder", steps=3, out="out"):
+    source = folder / "shape.json" if start == "--encoder" else start
+    begin = ["--encoder", source] if start == "--encoder" else ["--model", source]
+    sizes = ["--steps", steps, "--batch-size", 8, "--max-length", 32]
+    given = ["--objective", objective, "--corpus", folder / "corpus.txt", *begin, *sizes, "--out", folder / out]
+    free = ["--set", "objective.corrupt.replace.without_similar=random"] if objective == "macbert" else []
+    aside = ["--set", "corpus.held_out_share=0.3", "--set", "start.vocabulary.size=300"]
+    return ["pretrain", *map(str, given), *free, *aside, "--json", *more]
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_every_objective_from_random_weights(objective, corpus, capsys):
+    told = call(capsys, *command(corpus, objective))
+    assert told.code == 0, told.err
+    summary = told.json
+    assert {"out", "steps", "tokens", "loss", "losses", "seconds", "tokens_per_second"} <= summary.keys()
+    assert summary["steps"] == 3
+    assert summary["loss"]["heldout"] == pytest.approx(sum(summary["losses"].values()))
+    assert set(contents(corpus / "out")) - {"generator"} == LEFT
+    assert json.loads((corpus / "out" / "metrics.json").read_text()) == summary
+
+
+def contents(folder):
+    return [path.name for path in folder.iterdir()]
+
+
+def test_transformers_reads_the_encoder_and_its_head(corpus, capsys):
+    assert call(capsys, *command(corpus, "wwm")).code == 0
+    model, report = AutoModelForMaskedLM.from_pretrained(corpus / "out", output_loading_info=True)
+    assert not report["missing_keys"]
+    assert not report["unexpected_keys"]
+    assert type(model).__name__ == "BertForMaskedLM"
+
+
+def test_transformers_reads_both_halves_of_electra(corpus, capsys):
+    assert call(capsys, *command(corpus, "electra")).code == 0
+    for kind, folder in ((ElectraForPreTraining, "out"), (ElectraForMaskedLM, "out/generator")):
+        _, report = kind.from_pretrained(corpus / folder, output_loading_info=True)
+        assert not report["missing_keys"]
+    halves = [AutoModel.from_pretrained(corpus / folder) for folder in ("out", "out/generator")]
+    tables = [half.embeddings.word_embeddings.weight for half in halves]
+    assert torch.equal(*tables)
+
+
+def test_further_with_the_task_s_own_texts(corpus, capsys):
+    assert call(capsys, *command(corpus, "roberta")).code == 0
+    table = "\n".join(["text,label", *(f"{text},a" for text in SENTENCES * 4)])
+    (corpus / "corpus.txt").rename(corpus / "raw.txt")
+    (corpus / "task.csv").write_text(table + "\n", encoding="utf-8")
+    given = command(corpus, "wwm", start=corpus / "out", out="further")
+    given[given.index("--corpus") + 1] = str(corpus / "task.csv")
+    told = call(capsys, *given)
+    assert told.code == 0, told.err
+    assert not any("is new" in note for note in told.json["notes"])
+    missing = call(capsys, *command(corpus, "bert", start=corpus / "out", out="refused"))
+    assert missing.code == 2
+    assert "corpus.txt" in missing.err
+
+
+def test_a_new_head_is_said(corpus, capsys):
+    assert call(capsys, *command(corpus, "roberta")).code == 0
+    told = call(capsys, *command(corpus, "bert", start=corpus / "out", out="further"))
+    assert told.code == 0, told.err
+    assert any("relation" in note and "random weights" in note for note in told.json["notes"])
+
+
+@pytest.mark.parametrize("objective", ["wwm", "electra"])
+def test_killed_and_resumed_to_the_same_bytes(objective, corpus, capsys):
+    given = command(corpus, objective, "--set", "snapshot_every=5", steps=40)
+    assert call(capsys, *given).code == 0
+    killed = command(corpus, objective, "--set", "snapshot_every=5", steps=40, out="killed")
+    process = subprocess.Popen([sys.executable, "-m", "bertsmith", *killed], env=environment())
+    until = time.monotonic() + 120
+    while not (corpus / "killed" / "checkpoints" / "step-00000010").exists() and time.monotonic() < until:
+        time.sleep(0.005)
+    process.kill()
+    process.communicate()
+    assert not (corpus / "killed" / "metrics.json").exists()
+    told = call(capsys, "pretrain", "--out", corpus / "killed", "--resume", "--json")
+    assert told.code == 0, told.err
+    whole, resumed = ((corpus / name / "model.safetensors").read_bytes() for name in ("out", "killed"))
+    assert resumed == whole
+    assert told.json["steps"] == 40
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [(b"", "no text"), ("你好".encode("gb18030") * 400, "gb18030"), (b"a" * 3_000_000, "line")],
+    ids=["empty", "another encoding", "one giant line"],
+)
+def test_a_broken_corpus_is_refused_before_anything_is_written(content, word, corpus, capsys):
+    (corpus / "corpus.txt").write_bytes(content)
+    told = call(capsys, *command(corpus, "wwm"))
+    assert told.code == 2
+    assert word in told.json["error"]["message"]
+    assert not (corpus / "out").exists()
+
+
+def test_macbert_wants_similar_words(corpus, capsys):
+    given = [part for part in command(corpus, "macbert") if "without_similar" not in part]
+    given.remove("--set")
+    told = call(capsys, *given)
+    assert told.code == 2
+    assert "similar" in told.err
+    assert not (corpus / "out").exists()
+
+
+def test_an_unknown_objective_names_the_known(corpus, capsys):
+    told = call(capsys, *command(corpus, "brt"))
+    assert told.code == 2
+    assert "spanbert" in told.err
