@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from bertsmith.errors import UserError
-from bertsmith.training import autocast, compute_dtype, resolve_device
+from bertsmith.training import autocast, compute_dtype, resolve_device, using_threads
 
 CPU = torch.device("cpu")
 
@@ -63,3 +63,12 @@ def test_autocast_decides_matrix_products_only(dtype):
     with autocast(dtype, CPU):
         assert (weight @ weight).dtype == dtype
         assert (weight + weight).dtype == torch.float32
+
+
+def test_threads_are_put_back():
+    before = torch.get_num_threads()
+    with using_threads(before + 1):
+        assert torch.get_num_threads() == before + 1
+        with using_threads(None):
+            assert torch.get_num_threads() == before + 1
+    assert torch.get_num_threads() == before

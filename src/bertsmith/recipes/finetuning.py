@@ -35,6 +35,7 @@ from bertsmith.training import (
     require_metric,
     resolve_device,
     train,
+    using_threads,
 )
 
 
@@ -58,7 +59,7 @@ def finetune(
     """
     began = time.perf_counter()
     device = resolve_device(recipe.device, local_rank=local_rank())
-    with joined_ranks(device) as ranks:
+    with using_threads(recipe.threads), joined_ranks(device) as ranks:
         run = _prepared_run(recipe, splits, device)
         run.require_metric()
         if ranks.leads and out is not None:

@@ -47,6 +47,7 @@ from bertsmith.training import (
     parameter_groups,
     resolve_device,
     train,
+    using_threads,
 )
 
 VOCABULARY, SHARDS, HELD_OUT = "vocabulary", "shards", "held-out"
@@ -104,7 +105,7 @@ def pretrain(
     """
     began = time.perf_counter()
     device = resolve_device(recipe.device, local_rank=local_rank())
-    with joined_ranks(device) as ranks:
+    with using_threads(recipe.threads), joined_ranks(device) as ranks:
         run = _prepared_run(recipe, out, device, ranks, _Voice(listeners, ranks), resume=resume)
         result = train(
             run.model,

@@ -44,6 +44,8 @@ class PretrainRecipe(Config):
     snapshot_every: PositiveInt = 200
     seed: NonNegativeInt = 0
     device: DeviceName = "auto"
+    threads: PositiveInt | None = None
+    """CPU threads to compute with; None: as many as torch likes."""
 
     @property
     def training(self) -> TrainingConfig:

@@ -90,6 +90,8 @@ class FinetuneRecipe(Config):
     snapshot_every: PositiveInt = 200
     seed: NonNegativeInt = 0
     device: DeviceName = "auto"
+    threads: PositiveInt | None = None
+    """CPU threads to compute with; None: as many as torch likes."""
 
     @property
     def training(self) -> TrainingConfig:

@@ -1,7 +1,7 @@
 """The one training loop and its parts: optimizer, steps, snapshots, processes, devices, onlookers."""
 
 from bertsmith.training.config import Budget, Selection, TrainingConfig
-from bertsmith.training.devices import DeviceName, resolve_device
+from bertsmith.training.devices import DeviceName, resolve_device, using_threads
 from bertsmith.training.events import Ended, Evaluated, Event, Listener, Noticed, Started, TrainingResult, Updated
 from bertsmith.training.log import LogFile
 from bertsmith.training.loop import Surroundings, train
@@ -83,4 +83,5 @@ __all__ = [
     "require_metric",
     "resolve_device",
     "train",
+    "using_threads",
 ]
