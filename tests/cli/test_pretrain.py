@@ -148,3 +148,18 @@ def test_an_unknown_objective_names_the_known(corpus, capsys):
     told = call(capsys, *command(corpus, "brt"))
     assert told.code == 2
     assert "spanbert" in told.err
+
+
+def test_another_objective_in_its_place_leaves_no_old_generator(corpus, capsys):
+    assert call(capsys, *command(corpus, "electra")).code == 0
+    assert (corpus / "out" / "generator").is_dir()
+    assert call(capsys, *command(corpus, "wwm", "--overwrite")).code == 0
+    assert set(contents(corpus / "out")) == LEFT
+
+
+def test_a_complete_run_is_told_again(corpus, capsys):
+    first = call(capsys, *command(corpus, "wwm"))
+    again = call(capsys, "pretrain", "--out", corpus / "out", "--resume", "--json")
+    assert again.code == 0
+    assert again.json == first.json
+    assert "complete" in again.err

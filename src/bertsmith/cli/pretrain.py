@@ -1,12 +1,12 @@
 """`bertsmith pretrain`: from raw text to an encoder, from scratch or further."""
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from bertsmith.cli.finetune import stored_summary
 from bertsmith.cli.options import CommonOptions, RunOptions, nested, text_of
 from bertsmith.cli.output import print_json
 
@@ -96,7 +96,7 @@ def run_pretrain(
 ) -> dict[str, Any] | None:
     """Run it and write everything to `out`; returns the JSON object, None on processes that only help."""
     from bertsmith.files import require_output_folder
-    from bertsmith.recipes import LOG, METRICS, is_complete, pretrain
+    from bertsmith.recipes import LOG, is_complete, pretrain
     from bertsmith.report import write_pretrained
     from bertsmith.training import LogFile, is_leader, progress_listener
 
@@ -104,8 +104,7 @@ def run_pretrain(
     if is_leader():
         require_output_folder(out, overwrite=run.overwrite, resume=run.resume)
     if run.resume and is_complete(out):
-        print(f"{out}: this run is complete; nothing to resume", file=sys.stderr)
-        return dict(json.loads((out / METRICS).read_text(encoding="utf-8")))
+        return stored_summary(out) if is_leader() else None
     result = pretrain(recipe, out=out, resume=run.resume, listeners=(progress_listener(), LogFile(out / LOG)))
     return write_pretrained(result, out, command=["bertsmith", *sys.argv[1:]]) if result.leads else None
 

@@ -12,7 +12,7 @@ from bertsmith.recipes.schema import write_recipe
 RECIPE, LOG, METRICS, SNAPSHOTS = "recipe.yaml", "log.jsonl", "metrics.json", "checkpoints"
 LEAVES = (
     *(RECIPE, LOG, METRICS, SNAPSHOTS, "predictions_*.jsonl", "report.html", "README.md"),
-    *("config.json", "model.safetensors"),
+    *("config.json", "model.safetensors", "generator"),
     *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt"),
 )
 """What a run leaves in its folder."""
