@@ -144,6 +144,12 @@ def test_macbert_wants_similar_words(corpus, capsys):
     assert not (corpus / "out").exists()
 
 
+def test_no_corpus_is_said_in_the_words_of_the_command(corpus, capsys):
+    told = call(capsys, "pretrain", "--objective", "wwm", "--encoder", "tiny", "--out", corpus / "out")
+    assert told.code == 2
+    assert "--corpus" in told.err
+
+
 def test_an_unknown_objective_names_the_known(corpus, capsys):
     told = call(capsys, *command(corpus, "brt"))
     assert told.code == 2

@@ -84,6 +84,8 @@ def pretrain_recipe(
         below = merged(below, {"start": {"model": None, "encoder": None}})
     defaults = {**DEFAULTS, "name": name, "objective": OBJECTIVES[name].model_dump()}
     chosen = with_settings(merged(merged(merged(defaults, below), {"start": {}}), given), settings)
+    if isinstance(chosen["corpus"], Mapping) and not chosen["corpus"].get("paths"):
+        raise UserError("no corpus: give --corpus FILE...", code="bad_usage")
     if isinstance(chosen["start"], Mapping) and chosen["start"].get("encoder"):
         chosen = merged(FROM_SCRATCH, chosen)
     return parse_config(PretrainRecipe, chosen, where=str(file) if file else None)
