@@ -33,6 +33,7 @@ OPTIONS = {
         *("--lr", "--entities", "--similar", "--shards", "--processes"),
     }
     | TRAINS,
+    "similar": {"--out", "--corpus", "--top", "--min-count"},
     "predict": {"--model", "--input", "--output", "--columns", "--probabilities"},
 }
 """Frozen: a new setting goes into the recipe, where --set reaches it."""

@@ -42,8 +42,14 @@ def word2vec(counted):
             vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1)
             self.wv = SimpleNamespace(index_to_key=kept, get_normed_vectors=lambda: vectors)
 
-        def train(self, sentences, *, total_examples, epochs):
+        def train(self, sentences, *, total_examples, epochs, callbacks):
             counted.update(total_examples=total_examples, epochs=epochs)
+            for callback in callbacks:
+                callback.on_train_begin(self)
+                for _ in range(epochs):
+                    callback.on_epoch_begin(self)
+                    callback.on_epoch_end(self)
+                callback.on_train_end(self)
 
     def sentences(path):
         with open(path, encoding="utf-8") as file:
@@ -75,6 +81,12 @@ def test_the_nearest_words_come_first(counted):
     assert counted["epochs"] == 3
     assert counted["workers"] == 1
     assert learned(["cat dog horse"], keep=1)["cat"] == ("dog",)
+
+
+def test_it_says_how_far_it_is(counted):
+    said = []
+    Neighbours(least_count=1, epochs=2).learn(["cat dog"], SEGMENTER, say=said.append)
+    assert said == ["learning vectors of 2 words", *(f"learning vectors: pass {n} of 2 done" for n in (1, 2))]
 
 
 def test_words_are_compared_with_their_like(counted):

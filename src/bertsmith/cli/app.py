@@ -11,7 +11,7 @@ from typing import Any
 
 from cyclopts import App, CycloptsError
 
-from bertsmith.cli import check, demo, doctor, evaluate, finetune, mask, predict, pretrain
+from bertsmith.cli import check, demo, doctor, evaluate, finetune, mask, predict, pretrain, similar
 from bertsmith.cli.check import ErrorsFound
 from bertsmith.cli.output import forget_stdout, print_error
 from bertsmith.errors import Interrupted, UserError
@@ -36,6 +36,7 @@ COMMANDS = (
     evaluate.evaluate,
     pretrain.pretrain,
     mask.mask,
+    similar.similar,
     doctor.doctor,
 )
 for command in COMMANDS:

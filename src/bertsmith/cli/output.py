@@ -15,6 +15,11 @@ def print_json(values: Mapping[str, Any]) -> None:
     print(json.dumps(without_nan(values), ensure_ascii=False, allow_nan=False), flush=True)
 
 
+def to_stderr(text: str) -> None:
+    """Say a line beside the output."""
+    print(text, file=sys.stderr, flush=True)
+
+
 def forget_stdout() -> None:
     """Send the rest of stdout nowhere: nobody can read it."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -11,7 +11,7 @@ from bertsmith.data.corpus import Corpus
 from bertsmith.encoder import Activations
 from bertsmith.errors import UserError
 from bertsmith.pretraining import OBJECTIVES, Objective, TextPlan
-from bertsmith.recipes.schema import Start, merged, read_yaml
+from bertsmith.recipes.schema import Start, merged, read_yaml, require_corpus
 from bertsmith.text import ChineseSegmenter, SegmenterConfig
 from bertsmith.training import AdamW, Budget, DeviceName, Optimizer, Precision, Selection, TrainingConfig
 
@@ -84,8 +84,7 @@ def pretrain_recipe(
         below = merged(below, {"start": {"model": None, "encoder": None}})
     defaults = {**DEFAULTS, "name": name, "objective": OBJECTIVES[name].model_dump()}
     chosen = with_settings(merged(merged(merged(defaults, below), {"start": {}}), given), settings)
-    if isinstance(chosen["corpus"], Mapping) and not chosen["corpus"].get("paths"):
-        raise UserError("no corpus: give --corpus FILE...", code="bad_usage")
+    require_corpus(chosen)
     if isinstance(chosen["start"], Mapping) and chosen["start"].get("encoder"):
         chosen = merged(FROM_SCRATCH, chosen)
     return parse_config(PretrainRecipe, chosen, where=str(file) if file else None)

@@ -126,6 +126,16 @@ def finetune_recipe(
     return parse_config(FinetuneRecipe, chosen, where=str(file) if file else None)
 
 
+def require_corpus(chosen: Mapping[str, Any]) -> None:
+    """Make sure that a recipe names its raw text.
+
+    Raises:
+        UserError: it does not.
+    """
+    if isinstance(chosen["corpus"], Mapping) and not chosen["corpus"].get("paths"):
+        raise UserError("no corpus: give --corpus FILE...", code="bad_usage")
+
+
 def require_same_run(recipe: C, stored: C, *, where: Path) -> None:
     """Make sure a run goes on as it began; only how often it is saved may change.
 

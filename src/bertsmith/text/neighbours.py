@@ -1,7 +1,7 @@
 """Similar words learned from a corpus: word2vec and cosine, in place of a ready-made toolkit."""
 
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from bertsmith.text.similar import SimilarWords
 from bertsmith.text.words import Segmenter
 
 _SCORES_AT_ONCE = 20_000_000
+_MOST_WORDS = 2_000_000  # different words counted at a time; beyond that the rarest are forgotten
 
 
 class Neighbours(Config):
@@ -43,10 +44,21 @@ class Neighbours(Config):
     least_cosine: float = Field(default=0.3, ge=-1, le=1)
     seed: int = 0
 
-    def learn(self, texts: Iterable[str], segmenter: Segmenter) -> SimilarWords:
+    def require(self) -> None:
+        """Make sure that words can be learned here.
+
+        Raises:
+            UserError: gensim is not installed.
+        """
+        _word2vec()
+
+    def learn(
+        self, texts: Iterable[str], segmenter: Segmenter, *, say: Callable[[str], None] | None = None
+    ) -> SimilarWords:
         """Read the texts once, learn vectors of their words, and list the nearest of each.
 
-        The segmented corpus lies in a temporary file meanwhile. Equal input gives an equal list.
+        The segmented corpus lies in a temporary file meanwhile. `say` is told
+        how far it is. One thread learns, so equal input gives an equal list.
 
         Raises:
             UserError: gensim is not installed, or no two similar words were found.
@@ -55,7 +67,7 @@ class Neighbours(Config):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "words.txt"
             _write_words(path, texts, segmenter)
-            words, vectors = self._vectors(word2vec, path)
+            words, vectors = self._vectors(word2vec, path, _Epochs(self.epochs, say))
         similar: dict[str, tuple[str, ...]] = {}
         for group in _comparable(words):
             similar.update(self._nearest([words[row] for row in group], vectors[group]))
@@ -67,7 +79,9 @@ class Neighbours(Config):
             )
         return SimilarWords(similar)
 
-    def _vectors(self, word2vec: Any, path: Path) -> tuple[list[str], Float[np.ndarray, "words size"]]:
+    def _vectors(
+        self, word2vec: Any, path: Path, watcher: "_Epochs"
+    ) -> tuple[list[str], Float[np.ndarray, "words size"]]:
         """The words by falling frequency, and their vectors of length 1."""
         model = word2vec.Word2Vec(
             vector_size=self.size,
@@ -75,12 +89,13 @@ class Neighbours(Config):
             min_count=self.least_count,
             seed=self.seed,
             workers=1,
+            max_vocab_size=_MOST_WORDS,
         )
         sentences = word2vec.LineSentence(str(path))
         model.build_vocab(sentences)
         if not model.wv.index_to_key:
             return [], np.zeros((0, self.size), dtype=np.float32)
-        model.train(sentences, total_examples=model.corpus_count, epochs=self.epochs)
+        model.train(sentences, total_examples=model.corpus_count, epochs=self.epochs, callbacks=[watcher])
         return list(model.wv.index_to_key), model.wv.get_normed_vectors()
 
     def _nearest(
@@ -95,6 +110,30 @@ class Neighbours(Config):
                 found = tuple(words[column] for column in columns if scores[row, column] >= self.least_cosine)
                 if found:
                     yield words[start + row], found
+
+
+class _Epochs:
+    """What gensim calls while it learns; says when a pass over the corpus is done."""
+
+    def __init__(self, total: int, say: Callable[[str], None] | None) -> None:
+        self._total, self._done, self._say = total, 0, say
+
+    def on_train_begin(self, model: Any) -> None:
+        """The words are known."""
+        if self._say is not None:
+            self._say(f"learning vectors of {len(model.wv.index_to_key):,} words")
+
+    def on_epoch_begin(self, model: Any) -> None:
+        """A pass begins."""
+
+    def on_epoch_end(self, model: Any) -> None:
+        """A pass is done."""
+        self._done += 1
+        if self._say is not None:
+            self._say(f"learning vectors: pass {self._done} of {self._total} done")
+
+    def on_train_end(self, model: Any) -> None:
+        """All passes are done."""
 
 
 def _highest(scores: Float[np.ndarray, "rows columns"], count: int) -> Int[np.ndarray, "rows _"]:

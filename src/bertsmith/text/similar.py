@@ -48,6 +48,9 @@ class SimilarWords:
     def __len__(self) -> int:
         return len(self._words)
 
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._words)
+
     def __getitem__(self, word: str) -> tuple[str, ...]:
         return self._words[word]
 
