@@ -11,7 +11,7 @@ from typing import Any
 
 from cyclopts import App, CycloptsError
 
-from bertsmith.cli import check, demo, doctor, evaluate, finetune, mask, predict, pretrain, similar
+from bertsmith.cli import check, demo, doctor, evaluate, finetune, mask, predict, pretrain, similar, vocabulary
 from bertsmith.cli.check import ErrorsFound
 from bertsmith.cli.output import forget_stdout, print_error
 from bertsmith.errors import Interrupted, UserError
@@ -37,6 +37,7 @@ COMMANDS = (
     pretrain.pretrain,
     mask.mask,
     similar.similar,
+    vocabulary.vocabulary,
     doctor.doctor,
 )
 for command in COMMANDS:

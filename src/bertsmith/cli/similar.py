@@ -1,6 +1,7 @@
 """`bertsmith similar`: the similar words that the macbert objective needs, from one's own corpus."""
 
 import sys
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +11,7 @@ from bertsmith.cli.options import CommonOptions, nested
 from bertsmith.cli.output import print_json, to_stderr
 
 if TYPE_CHECKING:
-    from bertsmith.recipes.similar import LearnedWords, SimilarRecipe
+    from bertsmith.recipes import LearnedWords, SimilarRecipe
 
 SHOWN = 5
 """Words shown with their similar ones."""
@@ -54,7 +55,7 @@ def chosen_recipe(
     corpus: list[Path] | None, *, top: int | None, min_count: int | None, common: CommonOptions
 ) -> "SimilarRecipe":
     """The recipe the options stand for."""
-    from bertsmith.recipes.similar import similar_recipe
+    from bertsmith.recipes import similar_recipe
 
     given = nested(
         {
@@ -71,7 +72,7 @@ def chosen_recipe(
 def run_similar(recipe: "SimilarRecipe", out: Path) -> dict[str, Any]:
     """Learn and write; that the file can be written is known before the long work begins."""
     from bertsmith.files import atomic_path
-    from bertsmith.recipes.similar import learn_similar
+    from bertsmith.recipes import learn_similar
 
     with atomic_path(out) as temporary:
         learned = learn_similar(recipe, say=to_stderr)
@@ -89,8 +90,9 @@ def run_similar(recipe: "SimilarRecipe", out: Path) -> dict[str, Any]:
 
 
 def examples(learned: "LearnedWords") -> dict[str, list[str]]:
-    """The first words of the list, the most frequent of their kind."""
-    return {word: list(learned.similar[word]) for _, word in zip(range(SHOWN), learned.similar, strict=False)}
+    """The most frequent words of two characters or more, without marks."""
+    words = (word for word in learned.similar if len(word) > 1 and word.isalpha())
+    return {word: list(learned.similar[word]) for word in islice(words, SHOWN)}
 
 
 def print_summary(summary: dict[str, Any]) -> None:

@@ -11,6 +11,8 @@ from bertsmith.encoder.encoder import Encoder
 from bertsmith.errors import UserError
 
 TABLE = "embeddings.token.weight"
+ROWS = {("mlm", "bias"), ("mlm", "decoder"), ("extra", "span_boundary.bias")}
+"""Tensors of heads that have a row for each token."""
 
 
 def resize_tokens(
@@ -24,7 +26,7 @@ def resize_tokens(
 
     A kept row stays as it is, bit for bit, so texts of kept tokens have the outputs they had. A new
     row is the mean of the rows of its pieces (WoBERT, Su 2020). The bias and, if it is not the token
-    table, the output table of the `mlm` head follow.
+    table, the output table of the `mlm` head follow, and the bias of the span boundary head.
 
     Raises:
         UserError: an id lies outside the token table.
@@ -40,10 +42,7 @@ def resize_tokens(
     resized.load_state_dict(state, assign=True)
     resized.activations = encoder.activations
     return resized.train(encoder.training), {
-        head: {
-            name: _rows(tensor, kept, pieces) if head == "mlm" and name in ("bias", "decoder") else tensor
-            for name, tensor in parts.items()
-        }
+        head: {name: _rows(tensor, kept, pieces) if (head, name) in ROWS else tensor for name, tensor in parts.items()}
         for head, parts in heads.items()
     }
 

@@ -17,7 +17,9 @@ from bertsmith.recipes.schema import (
     recipe_yaml,
     require_same_run,
 )
+from bertsmith.recipes.similar import LearnedWords, SimilarRecipe, learn_similar, similar_recipe
 from bertsmith.recipes.splits import Rows, Splits, make_splits, read_rows, read_splits
+from bertsmith.recipes.vocabulary import Extension, Pruning, Resized, extend, prune, vocabulary_recipe
 
 __all__ = [
     "LOG",
@@ -25,27 +27,35 @@ __all__ = [
     "RECIPE",
     "Bundle",
     "DataFiles",
+    "Extension",
     "FinetuneRecipe",
     "FinetuneResult",
+    "LearnedWords",
     "Measured",
     "PretrainRecipe",
     "PretrainResult",
+    "Pruning",
     "Rehearsal",
+    "Resized",
     "Rows",
+    "SimilarRecipe",
     "Splits",
     "Start",
     "Vocabulary",
     "evaluate_bundle",
+    "extend",
     "finetune",
     "finetune_recipe",
     "finish_folder",
     "is_complete",
+    "learn_similar",
     "load_bundle",
     "make_splits",
     "measure",
     "merged",
     "pretrain",
     "pretrain_recipe",
+    "prune",
     "read_rows",
     "read_splits",
     "recipe_yaml",
@@ -54,4 +64,6 @@ __all__ = [
     "require_same_run",
     "save_bundle",
     "save_pretrained",
+    "similar_recipe",
+    "vocabulary_recipe",
 ]

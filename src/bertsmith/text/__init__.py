@@ -1,7 +1,14 @@
 """Characters -> token ids: vocabularies, tokenizers, words."""
 
 from bertsmith.text.definition import Level
-from bertsmith.text.surgery import count_tokens, extend_vocabulary, prune_vocabulary
+from bertsmith.text.surgery import (
+    Respelled,
+    count_tokens,
+    extend_vocabulary,
+    frequent_words,
+    prune_vocabulary,
+    respell,
+)
 from bertsmith.text.tokenized import SpecialTokens, Tokenized
 from bertsmith.text.tokenizer import Tokenizer, unknown_share
 from bertsmith.text.vocabulary import train_vocabulary
@@ -11,6 +18,7 @@ __all__ = [
     "ChineseSegmenter",
     "LatinSegmenter",
     "Level",
+    "Respelled",
     "Segmenter",
     "SegmenterConfig",
     "SpecialTokens",
@@ -18,7 +26,9 @@ __all__ = [
     "Tokenizer",
     "count_tokens",
     "extend_vocabulary",
+    "frequent_words",
     "prune_vocabulary",
+    "respell",
     "train_vocabulary",
     "unknown_share",
     "word_spans",
