@@ -253,7 +253,9 @@ def test_folder_instead_of_file(tmp_path):
 def test_missing_pair_column(tmp_path):
     path = write(tmp_path, "a.csv", "text,label\nx,1\n")
     assert [record.text_pair for record in read_records(path)] == [None]
-    assert refused(path, pairs="required").code == "missing_column"
+    error = refused(path, pairs="required")
+    assert error.code == "missing_column"
+    assert "text_pair=" not in error.message, "a column in use is no second text"
     assert "text_pair" in refused(path, pairs="required").message
     assert refused(path, columns=Columns(text_pair="second")).code == "missing_column"
 

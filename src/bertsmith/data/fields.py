@@ -42,7 +42,7 @@ class Fields(Config):
 
     def _text(self, row: dict[str, Any], column: str, where: str) -> str:
         if column not in row:
-            raise _missing(column, "text", row, where)
+            raise self._missing("text", row, where)
         text = row[column]
         if not isinstance(text, str):
             raise refusal(where, f"column {column!r} must hold text, found {_shown(text)}", "not_text")
@@ -54,8 +54,24 @@ class Fields(Config):
     def _value(self, row: dict[str, Any], field: str, where: str) -> Any:
         column = getattr(self.columns, field)
         if column not in row:
-            raise _missing(column, field, row, where)
+            raise self._missing(field, row, where)
         return row[column]
+
+    def _missing(self, field: str, found: Collection[str], where: str) -> UserError:
+        """Name the column and what there is; of columns that are in use already none is advised."""
+        column = getattr(self.columns, field)
+        columns = ", ".join(map(repr, list(found)[:20]))
+        used = {getattr(self.columns, other) for other in Columns.model_fields if other != field}
+        names = [name for name in found if isinstance(name, str) and name not in used]
+        near = difflib.get_close_matches(column, names, n=1, cutoff=0.4) or names[:1]
+        only = names[0] if len(found) == len(names) == 1 else ""
+        advice = f"name it with --columns {field}={near[0]}" if near else "add it, or choose a task that needs none"
+        if ";" in only or "\t" in only:
+            sign = "';'" if ";" in only else "a TAB"
+            advice = f"the columns seem to be separated by {sign}: save with commas, or with TABs as .tsv"
+        return refusal(
+            where, f"no column {column!r}; the columns are {columns or '(none)'}; {advice}", "missing_column"
+        )
 
 
 def is_blank(text: str) -> bool:
@@ -106,18 +122,6 @@ def _number(value: Any, where: str) -> float:
         what = f"label {_shown(value)} is not a finite number; this task needs one such as 3.5 (with a decimal point)"
         raise refusal(where, what, "bad_score")
     return number
-
-
-def _missing(column: str, field: str, found: Collection[str], where: str) -> UserError:
-    columns = ", ".join(map(repr, list(found)[:20]))
-    names = [name for name in found if isinstance(name, str)]
-    near = difflib.get_close_matches(column, names, n=1, cutoff=0.4) or names[:1]
-    only = names[0] if len(names) == 1 else ""
-    advice = f"name it with --columns {field}={near[0]}" if near else "add it"
-    if ";" in only or "\t" in only:
-        sign = "';'" if ";" in only else "a TAB"
-        advice = f"the columns seem to be separated by {sign}: save with commas, or with TABs as .tsv"
-    return refusal(where, f"no column {column!r}; the columns are {columns or '(none)'}; {advice}", "missing_column")
 
 
 def _shown(value: Any) -> str:
