@@ -15,6 +15,7 @@ from bertsmith.encoder.dropout import keep_mask, keep_scale
 from bertsmith.encoder.masks import AttentionMask
 
 _CPU_TRAINING = Grain(rounding=16, area=1 << 17)
+_KEPT_BYTES = 1 << 26
 _CPU_INFERENCE = Grain(rounding=1, area=1 << 22)
 _DEVICE = Grain(rounding=64, area=1 << 26)
 
@@ -64,94 +65,106 @@ def _by_head(padded: Tensor, bucket: Bucket) -> Tensor:
 
 
 class _Explicit(torch.autograd.Function):
-    """Bucket by bucket, keeping nothing but the inputs: scores are computed again going back.
+    """Bucket by bucket, in the dtype of the inputs; softmax and sums inside it are float32 or wider.
 
-    Probabilities are float32 (or float64) whatever the inputs are. Each bucket draws its dropout
-    from a generator of its own, seeded from `seed`, so that both passes see the same; what is kept is
-    scaled up inside the products.
+    Probabilities are kept for the way back where they are small; else they are computed again there,
+    with the same dropout: each bucket draws it from a generator of its own, seeded from `seed`. What
+    is kept by dropout is scaled up inside the products.
     """
 
     @staticmethod
     def forward(ctx: Any, qkv: Tensor, plan: AttentionPlan, dropout: float, seed: int) -> Tensor:
-        ctx.save_for_backward(qkv)
+        heads, size = qkv.shape[2:]
         ctx.plan, ctx.dropout, ctx.seed = plan, dropout, seed
-        output = qkv.new_empty(qkv.shape[0], *qkv.shape[2:])
+        kept: list[Tensor | None] = []
+        output = qkv.new_empty(len(qkv), heads, size)
         output[plan.tokens :] = 0.0
         for number, bucket in enumerate(plan.buckets):
-            query, key, value = _rectangles(qkv[bucket.start : bucket.stop], bucket)
-            weights = _probabilities(query, key, bucket)
+            query, key, value = _rectangles(qkv, bucket, parts=3)
+            probabilities, mask = _probabilities(query, key, bucket), None
+            weights = probabilities
             if dropout > 0.0:
-                weights *= _kept(weights, dropout, seed + number)
-            _write(output, _product(weights.to(value.dtype), value, keep_scale(dropout)), bucket)
+                mask = _mask(probabilities, dropout, seed + number)
+                weights = probabilities * mask
+            _write(output, _product(weights, value, keep_scale(dropout)), bucket)
+            if _is_small(plan, qkv, dropout):
+                kept += [probabilities, mask]
+        ctx.save_for_backward(qkv, *kept)
         return output
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
-        (qkv,) = ctx.saved_tensors
+        qkv, *kept = ctx.saved_tensors
         result = torch.empty_like(qkv, memory_format=torch.contiguous_format)
         result[ctx.plan.tokens :] = 0.0
         for number, bucket in enumerate(ctx.plan.buckets):
-            inputs = _rectangles(qkv[bucket.start : bucket.stop], bucket)
-            (outer,) = _rectangles(gradient[bucket.start : bucket.stop, None], bucket, rounded=0.0)
-            for part, values in enumerate(_gradients(inputs, outer, bucket, ctx.dropout, ctx.seed + number)):
-                _write(result[:, part], values, bucket)
+            query, key, value = _rectangles(qkv, bucket, parts=3)
+            if kept:
+                probabilities, mask = kept[2 * number : 2 * number + 2]
+            else:
+                probabilities = _probabilities(query, key, bucket)
+                mask = _mask(probabilities, ctx.dropout, ctx.seed + number) if ctx.dropout > 0.0 else None
+            outer = _rectangles(gradient, bucket, parts=1)[0]
+            _write(result, _gradients((query, key, value), (probabilities, mask), outer, ctx.dropout), bucket)
         return result, None, None, None
 
 
+def _is_small(plan: AttentionPlan, qkv: Tensor, dropout: float) -> bool:
+    scores = sum(bucket.sequences * bucket.longest**2 for bucket in plan.buckets) * qkv.shape[2]
+    return scores * qkv.element_size() * (2 if dropout > 0.0 else 1) <= _KEPT_BYTES
+
+
 def _gradients(
-    inputs: Sequence[Tensor], outer: Tensor, bucket: Bucket, dropout: float, seed: int
-) -> tuple[Tensor, Tensor, Tensor]:
+    inputs: Sequence[Tensor], chances: tuple[Tensor, Tensor | None], outer: Tensor, dropout: float
+) -> Tensor:
     """Gradients of queries, keys and values of one bucket, given that of its output."""
     query, key, value = inputs
-    weights = probabilities = _probabilities(query, key, bucket)
-    inner = torch.bmm(outer, value.transpose(1, 2)).to(probabilities.dtype)
-    if dropout > 0.0:
-        mask = _kept(probabilities, dropout, seed)
-        weights = probabilities * mask
-        inner *= mask
-    scores = torch._softmax_backward_data(inner, probabilities, -1, probabilities.dtype).to(query.dtype)
+    probabilities, mask = chances
+    weights = probabilities if mask is None else probabilities * mask
+    result = query.new_empty(3, *query.shape)
     kept, scale = keep_scale(dropout), query.shape[-1] ** -0.5
-    return (
-        _product(scores, key, kept * scale),
-        _product(scores.transpose(1, 2), query, kept * scale),
-        _product(weights.to(query.dtype).transpose(1, 2), outer, kept),
-    )
+    _product(weights.transpose(1, 2), outer, kept, out=result[2])
+    inner = torch.bmm(outer, value.transpose(1, 2))
+    if mask is not None:
+        inner *= mask
+    scores = torch._softmax_backward_data(inner, probabilities, -1, probabilities.dtype)
+    _product(scores, key, kept * scale, out=result[0])
+    _product(scores.transpose(1, 2), query, kept * scale, out=result[1])
+    return result
 
 
 def _probabilities(query: Tensor, key: Tensor, bucket: Bucket) -> Tensor:
     scores = _product(query, key.transpose(1, 2), query.shape[-1] ** -0.5)
-    scores = scores if scores.dtype == torch.float64 else scores.float()
     if bucket.mask is not None:
-        scores.view(bucket.sequences, -1, bucket.longest, bucket.longest).add_(bucket.mask)
-    return scores.softmax(-1)
+        scores.view(bucket.sequences, -1, bucket.longest, bucket.longest).add_(bucket.mask.to(scores.dtype))
+    return torch._softmax(scores, -1, False)  # noqa: FBT003  # autocast would make it float32
 
 
-def _kept(probabilities: Tensor, dropout: float, seed: int) -> Tensor:
+def _mask(probabilities: Tensor, dropout: float, seed: int) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     return keep_mask(tuple(probabilities.shape), dropout, probabilities.dtype, generator)
 
 
-def _product(left: Tensor, right: Tensor, factor: float) -> Tensor:
+def _product(left: Tensor, right: Tensor, factor: float, *, out: Tensor | None = None) -> Tensor:
     """A matrix product times a number, which costs nothing inside it."""
-    ignored = left.new_empty(left.shape[0], left.shape[1], right.shape[2])
-    return torch.baddbmm(ignored, left, right, beta=0.0, alpha=factor)
+    out = left.new_empty(left.shape[0], left.shape[1], right.shape[2]) if out is None else out
+    return torch.baddbmm(out, left, right, beta=0.0, alpha=factor, out=out)
 
 
-def _rectangles(values: Tensor, bucket: Bucket, *, rounded: float | None = None) -> list[Tensor]:
-    """The tokens of a bucket as one contiguous `[sequences * heads, longest, size]` a part."""
-    if bucket.rows is not None and bucket.rounded is not None:
-        values = values.index_select(0, bucket.rows)
-        if rounded is not None:
-            values.index_fill_(0, bucket.rounded, rounded)
-    return [part.flatten(0, 1) for part in _by_head(values, bucket).contiguous().unbind(0)]
+def _rectangles(values: Tensor, bucket: Bucket, *, parts: int) -> Tensor:
+    """The tokens of a bucket as `[parts, sequences * heads, longest, size]`; rounding is zero in gradients."""
+    heads, size = values.shape[-2:]
+    routes = bucket.routes(parts, heads)
+    rows = values[bucket.start : bucket.stop].reshape(-1, size).index_select(0, routes.inward)
+    if parts == 1 and routes.rounded is not None:
+        rows.index_fill_(0, routes.rounded, 0.0)
+    return rows.view(parts, bucket.sequences * heads, bucket.longest, size)
 
 
-def _write(target: Tensor, rectangle: Tensor, bucket: Bucket) -> None:
-    """Put `[sequences * heads, longest, size]` back into the bucket's rows, rounding left out."""
-    heads, size = target.shape[1:]
-    rows = rectangle.view(bucket.sequences, heads, bucket.longest, size).transpose(1, 2)
-    if bucket.places is None:
-        target[bucket.start : bucket.stop].view(bucket.sequences, bucket.longest, heads, size).copy_(rows)
-    else:
-        target[bucket.start : bucket.stop] = rows.reshape(-1, heads, size).index_select(0, bucket.places)
+def _write(target: Tensor, rectangles: Tensor, bucket: Bucket) -> None:
+    """Put the rectangles of a bucket back into its rows, rounding left out."""
+    heads, size = target.shape[-2:]
+    routes = bucket.routes(3 if target.dim() == 4 else 1, heads)
+    rows = target[bucket.start : bucket.stop].view(-1, size)
+    torch.index_select(rectangles.view(-1, size), 0, routes.outward, out=rows)

@@ -6,7 +6,7 @@ enough that neither masks nor scores ever grow with the square of the tokens of 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -31,6 +31,19 @@ class Grain:
 
 
 @dataclass(frozen=True, slots=True)
+class Routes:
+    """Where the rows of single heads go between the packed batch and the rectangle of a bucket.
+
+    `inward` names the packed row `(token, part, head)` for each place `(part, sequence, head, index)`,
+    `outward` is its inverse, `rounded` are the places nobody reads, None where there are none.
+    """
+
+    inward: Int[Tensor, "places"]
+    outward: Int[Tensor, "rows"]
+    rounded: Int[Tensor, "rounding"] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Bucket:
     """The sequences whose tokens are rows `start : stop` of the packed batch.
 
@@ -48,6 +61,29 @@ class Bucket:
     places: Int[Tensor, "tokens"] | None
     rounded: Int[Tensor, "rounding"] | None
     mask: Shaped[Tensor, "_ 1 _ longest"] | None
+    _routes: dict[tuple[int, int], Routes] = field(default_factory=dict, compare=False)
+
+    def routes(self, parts: int, heads: int) -> Routes:
+        """For rows that hold so many parts of so many heads; every layer asks for the same."""
+        if (parts, heads) not in self._routes:
+            self._routes[parts, heads] = self._routed(parts, heads)
+        return self._routes[parts, heads]
+
+    def _routed(self, parts: int, heads: int) -> Routes:
+        every_part, every_head = torch.arange(parts), torch.arange(heads)
+        rows = torch.arange(self.stop - self.start) if self.rows is None else self.rows
+        places = torch.arange(self.stop - self.start) if self.places is None else self.places
+        rows = rows.view(1, self.sequences, 1, self.longest)
+        inward = (rows * parts + every_part.view(-1, 1, 1, 1)) * heads + every_head.view(-1, 1)
+        places, rounded = self._by_head(places.view(-1, 1, 1), every_part, every_head), self.rounded
+        if rounded is not None:
+            rounded = self._by_head(rounded.view(-1, 1, 1), every_part, every_head).flatten()
+        return Routes(inward.flatten(), places.flatten(), rounded)
+
+    def _by_head(self, places: Tensor, parts: Tensor, heads: Tensor) -> Tensor:
+        """`(sequence, index)` as `(part, sequence, head, index)`, for every part and head."""
+        sequence, index = places // self.longest, places % self.longest
+        return ((parts[:, None] * self.sequences + sequence) * len(heads) + heads) * self.longest + index
 
 
 @dataclass(frozen=True, slots=True)

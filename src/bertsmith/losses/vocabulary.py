@@ -10,7 +10,8 @@ from torch.autograd.function import once_differentiable
 
 from bertsmith.losses.total import Total
 
-_CPU_SCORES = 1 << 24
+_CPU_SCORES = 1 << 25
+_CPU_TILE = 1 << 18
 _DEVICE_SCORES = 1 << 26
 
 
@@ -43,7 +44,8 @@ def vocabulary_loss(
     device = vectors.device.type
     dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else table.dtype
     limit = scores_at_once or (_CPU_SCORES if device == "cpu" else _DEVICE_SCORES)
-    way = _Way(temperature, max(1, limit // len(table)), gradients=torch.is_grad_enabled())
+    tile = _CPU_TILE if device == "cpu" else limit
+    way = _Way(temperature, max(1, limit // len(table)), max(1, tile // len(table)), gradients=torch.is_grad_enabled())
     with torch.autocast(device, enabled=False):
         total, hits, samples = _Chunked.apply(  # type: ignore[no-untyped-call]
             vectors.to(dtype), table, bias, labels, way
@@ -53,11 +55,19 @@ def vocabulary_loss(
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """How the rows are gone through: `rows` at once, drawing a token for each if there is a temperature."""
+    """How the rows are gone through: `rows` at once, their softmax `tile` rows at a time, so that it stays in the
+    processor's cache; a token is drawn for each if there is a temperature."""
 
     temperature: float | None
     rows: int
+    tile: int
     gradients: bool
+
+
+class _Gradients(NamedTuple):
+    vectors: Tensor
+    table: Tensor
+    bias: Tensor
 
 
 class _Chunked(torch.autograd.Function):
@@ -69,21 +79,25 @@ class _Chunked(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, Tensor]:
         exact = torch.promote_types(bias.dtype, torch.float32)
         factors = table.to(vectors.dtype)
-        gradients = (
-            (torch.empty_like(vectors), torch.zeros_like(table), torch.zeros_like(bias)) if way.gradients else None
-        )
+        gradients = None
+        if way.gradients:
+            gradients = _Gradients(torch.empty_like(vectors), torch.zeros_like(table), torch.zeros_like(bias))
         total, hits = bias.new_zeros((), dtype=exact), labels.new_zeros(())
         samples = []
         for start in range(0, len(labels), way.rows):
             part = slice(start, start + way.rows)
-            scores = _product(vectors[part], factors, exact).add_(bias)
-            if way.temperature is not None:
-                samples.append(_drawn(scores, way.temperature))
-            loss, right = _softmax_in_place(scores, labels[part])
-            total += loss
-            hits += right
+            scores = _product(vectors[part], factors, exact)
+            for tile, wanted in zip(torch.split(scores, way.tile), torch.split(labels[part], way.tile), strict=True):
+                chances = tile.to(exact).add_(bias)
+                if way.temperature is not None:
+                    samples.append(_drawn(chances, way.temperature))
+                loss, right = _softmax_in_place(chances, wanted)
+                total += loss
+                hits += right
+                if gradients is not None:
+                    tile.copy_(_slope_in_place(chances, wanted, gradients.bias))
             if gradients is not None:
-                _gather(gradients, part, scores, labels[part], vectors[part], factors)
+                _gather(gradients, part, scores.to(vectors.dtype), vectors[part], factors)
         drawn = torch.cat(samples) if samples else labels.new_zeros(0)
         ctx.save_for_backward(*(gradients or ()))
         ctx.mark_non_differentiable(hits, drawn)
@@ -97,10 +111,10 @@ class _Chunked(torch.autograd.Function):
 
 
 def _product(vectors: Tensor, table: Tensor, exact: torch.dtype) -> Tensor:
-    """All scores in `exact`; on the CPU a product of bfloat16 is rounded once, elsewhere not at all."""
+    """All scores; on the CPU a product of bfloat16 is rounded to it once, on a GPU not at all."""
     if vectors.dtype == torch.bfloat16 and vectors.device.type == "cuda":
         return torch.mm(vectors, table.T, out_dtype=exact)
-    return torch.mm(vectors, table.T).to(exact)
+    return torch.mm(vectors, table.T)
 
 
 def _softmax_in_place(scores: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -112,21 +126,17 @@ def _softmax_in_place(scores: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     return (highest + sums.log() - right).sum(), (right >= highest).sum()
 
 
-def _gather(
-    gradients: tuple[Tensor, Tensor, Tensor],
-    part: slice,
-    probabilities: Tensor,
-    labels: Tensor,
-    vectors: Tensor,
-    table: Tensor,
-) -> None:
-    """Add what these rows contribute: probabilities minus one at the label, times the other factor."""
-    of_vectors, of_table, of_bias = gradients
+def _slope_in_place(probabilities: Tensor, labels: Tensor, of_bias: Tensor) -> Tensor:
+    """What a score adds to the loss: its probability, minus one at the label. The sum goes to the bias."""
     probabilities[torch.arange(len(labels), device=labels.device), labels] -= 1.0
-    of_bias += probabilities.sum(0)
-    slope = probabilities.to(table.dtype)
-    of_vectors[part] = slope @ table
-    of_table += slope.T @ vectors
+    of_bias.add_(probabilities.sum(0))
+    return probabilities
+
+
+def _gather(gradients: _Gradients, part: slice, slope: Tensor, vectors: Tensor, table: Tensor) -> None:
+    """Add what these rows contribute: the slope of each score times the other factor."""
+    gradients.vectors[part] = slope @ table
+    gradients.table.add_(slope.T @ vectors)
 
 
 def _drawn(scores: Tensor, temperature: float) -> Tensor:
