@@ -7,6 +7,7 @@ import time
 
 import pytest
 import torch
+import yaml
 from transformers import AutoModel, AutoModelForMaskedLM, ElectraForMaskedLM, ElectraForPreTraining
 
 from bertsmith.pretraining import OBJECTIVES
@@ -94,6 +95,44 @@ def test_further_with_the_task_s_own_texts(corpus, capsys):
     missing = call(capsys, *command(corpus, "bert", start=corpus / "out", out="refused"))
     assert missing.code == 2
     assert "corpus.txt" in missing.err
+
+
+def test_within_task_leaves_out_what_stands_in_dev_and_test(corpus, capsys):
+    assert call(capsys, *command(corpus, "roberta")).code == 0
+    for name, texts in (("train", SENTENCES), ("dev", SENTENCES[:2]), ("test", [SENTENCES[2], "别的文本"])):
+        rows = "\n".join(f"{text},a" for text in texts)
+        (corpus / f"{name}.csv").write_text(f"text,label\n{rows}\n", encoding="utf-8")
+    line = ["pretrain", "--preset", "within-task", "--corpus", corpus / "train.csv", "--model", corpus / "out"]
+    small = ["--max-length", 32, "--set", "corpus.held_out_share=0", "--out", corpus / "task", "--json"]
+    aside = ["--exclude", corpus / "dev.csv", corpus / "test.csv"]
+    told = call(capsys, *map(str, [*line, *aside, *small]))
+    assert told.code == 0, told.err
+    assert told.json["objective"] == "wwm"
+    assert told.json["excluded"] == 3
+    assert any("dev.csv, test.csv: 3 paragraphs" in note for note in told.json["notes"])
+    recipe = yaml.safe_load((corpus / "task" / "recipe.yaml").read_text())
+    assert recipe["budget"] == {"epochs": 20, "max_steps": 100_000}
+    assert recipe["optimizer"]["lr"] == 5e-5
+    assert (recipe["texts"]["batch_size"], recipe["texts"]["max_length"]) == (32, 32)
+    assert told.json["steps"] == 20
+    again = call(capsys, *map(str, [*line, *aside, *small, "--epochs", 2, "--overwrite"]))
+    assert again.json["steps"] == 2
+
+
+@pytest.mark.parametrize("preset", ["within-task", "nearby"])
+def test_a_preset_goes_on_from_a_checkpoint(preset, corpus, capsys):
+    told = call(capsys, *command(corpus, "wwm", "--preset", preset))
+    assert told.code == 2
+    assert ("--model" if preset == "within-task" else "cross-domain") in told.err
+
+
+def test_the_objective_fits_the_checkpoint(corpus, capsys):
+    assert call(capsys, *command(corpus, "electra")).code == 0
+    line = ["pretrain", "--corpus", corpus / "corpus.txt", "--model", corpus / "out", "--out", corpus / "further"]
+    told = call(capsys, *line, "--steps", "1", "--max-length", "32", "--json")
+    assert told.code == 0, told.err
+    assert told.json["objective"] == "electra"
+    assert "objective: electra" in told.err
 
 
 def test_a_new_head_is_said(corpus, capsys):

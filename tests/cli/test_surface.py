@@ -30,7 +30,7 @@ OPTIONS = {
     "mask": {"--objective", "--model", "--variant", "--entities", "--similar", "--html"},
     "pretrain": {
         *("--out", "--objective", "--corpus", "--model", "--encoder", "--steps", "--batch-size", "--max-length"),
-        *("--lr", "--entities", "--similar", "--shards", "--processes"),
+        *("--lr", "--entities", "--similar", "--shards", "--processes", "--preset", "--exclude", "--epochs"),
     }
     | TRAINS,
     "similar": {"--out", "--corpus", "--top", "--min-count"},

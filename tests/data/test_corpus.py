@@ -40,6 +40,29 @@ def test_each_text_of_a_data_file_is_a_document(tmp_path):
     assert found == [Paragraph(text, text in "一四") for text in "一二三四五"]
 
 
+def test_what_stands_in_excluded_files_is_left_out_and_counted(tmp_path):
+    corpus, dev, test = tmp_path / "corpus.txt", tmp_path / "dev.csv", tmp_path / "test.txt"
+    corpus.write_text("第一段\nsecond  LINE\n第三段\n\n第四段\n\n第五段\n", encoding="utf-8")
+    dev.write_text("text,label\nＳecond line,a\n第一段,b\n", encoding="utf-8")
+    test.write_text("第四段\n", encoding="utf-8")
+    lost = []
+    found = list(Corpus(paths=(corpus,), exclude=(dev, test)).paragraphs(lost.append))
+    assert found == [Paragraph("第三段", True), Paragraph("第五段", True)]
+    assert [paragraph.text for paragraph in lost] == ["第一段", "second  LINE", "第四段"]
+    test.write_text("第五段\n另一段", encoding="utf-8")
+    again = list(Corpus(paths=(corpus,), exclude=(dev, test)).paragraphs())
+    assert again == [Paragraph("第三段", True), Paragraph("第四段", True)]
+
+
+def test_files_to_exclude_are_read_before_the_work_begins(tmp_path):
+    corpus = tmp_path / "corpus.txt"
+    corpus.write_text("第一段\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"no\.csv"):
+        inspect(Corpus(paths=(corpus,), exclude=(tmp_path / "no.csv",)))
+    with pytest.raises(UserError, match="nothing is left to learn from"):
+        list(Corpus(paths=(corpus,), exclude=(corpus,)).paragraphs())
+
+
 def _long_then_broken() -> bytes:
     return ("好的。\n" * 50_000).encode() + "编码坏了".encode("gb18030")
 

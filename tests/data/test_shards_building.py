@@ -50,6 +50,19 @@ def test_a_second_build_returns_at_once(tmp_path):
     assert build(corpus, tmp_path / "shards")[1] == []
 
 
+def test_excluded_texts_are_counted_also_by_a_second_build(tmp_path):
+    corpus = corpus_in(tmp_path)
+    before, _ = build(corpus, tmp_path / "shards")
+    aside = write(tmp_path / "dev.txt", documents(60)[:3])
+    lost = sum(len(lines) for lines in documents(60)[:3])
+    for _ in range(2):
+        made, _ = build(corpus.but(exclude=(aside,)), tmp_path / "shards")
+        assert (made.meta.excluded, made.documents) == (lost, 57)
+        assert made.meta.recipe != before.meta.recipe
+    write(aside, documents(60)[:4])
+    assert build(corpus.but(exclude=(aside,)), tmp_path / "shards")[0].documents == 56
+
+
 def test_a_changed_corpus_keeps_the_shards_that_did_not_change(tmp_path):
     corpus = corpus_in(tmp_path)
     before, _ = build(corpus, tmp_path / "shards")

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -21,7 +21,10 @@ def pretrain(
     corpus: Annotated[list[Path] | None, Parameter(negative=(), consume_multiple=True)] = None,
     model: str | None = None,
     encoder: str | None = None,
+    preset: Literal["within-task", "in-domain", "cross-domain"] | None = None,
+    exclude: Annotated[list[Path] | None, Parameter(negative=(), consume_multiple=True)] = None,
     steps: int | None = None,
+    epochs: int | None = None,
     batch_size: int | None = None,
     max_length: int | None = None,
     lr: float | None = None,
@@ -41,15 +44,23 @@ def pretrain(
     out
         Folder for the encoder, metrics.json, report.html and the rest.
     objective
-        bert, roberta, wwm, ernie, spanbert, macbert, electra, albert, unilm, permutation or gpt.
+        bert, roberta, wwm, ernie, spanbert, macbert, electra, albert, unilm, permutation or gpt; with --model
+        the one that fits it, unless you say.
     corpus
         Texts: .txt, one paragraph a line, a blank line between documents; or a task's own data files.
     model
         Checkpoint to go on from: a bundled name, a folder in the Hugging Face layout, or a hub id.
     encoder
         Start from random weights: tiny, mini, small, base, large, or a JSON file; trains a vocabulary too.
+    preset
+        Further pre-training with the values of Sun et al. 2019, for a corpus of the task itself, of its domain,
+        or of other domains.
+    exclude
+        Dev and test files of the task: what stands in them is left out of the corpus, and counted.
     steps
         Updates to make (1,000).
+    epochs
+        Passes over the corpus instead.
     batch_size
         Texts in one update (64).
     max_length
@@ -72,7 +83,7 @@ def pretrain(
             "start.encoder": encoder,
             "corpus.paths": [str(path) for path in corpus] if corpus else None,
             "corpus.encoding": common.encoding,
-            "budget.max_steps": steps,
+            "corpus.exclude": [str(path) for path in exclude] if exclude else None,
             "texts.batch_size": batch_size,
             "texts.max_length": max_length,
             "optimizer.lr": lr,
@@ -84,7 +95,9 @@ def pretrain(
             "device": None if common.device == "auto" else common.device,
         }
     )
-    summary = run_pretrain(given, objective, out=out, run=run, common=common)
+    if steps is not None or epochs is not None:
+        given["budget"] = {"max_steps": steps, "epochs": epochs}
+    summary = run_pretrain(given, objective, preset, out=out, run=run, common=common)
     if summary is not None and common.json:
         print_json(summary)
     elif summary is not None:
@@ -92,7 +105,13 @@ def pretrain(
 
 
 def run_pretrain(
-    given: dict[str, Any], objective: str | None, *, out: Path, run: RunOptions, common: CommonOptions
+    given: dict[str, Any],
+    objective: str | None,
+    preset: str | None,
+    *,
+    out: Path,
+    run: RunOptions,
+    common: CommonOptions,
 ) -> dict[str, Any] | None:
     """Run it and write everything to `out`; returns the JSON object, None on processes that only help."""
     from bertsmith.files import require_output_folder
@@ -100,7 +119,9 @@ def run_pretrain(
     from bertsmith.report import write_pretrained
     from bertsmith.training import LogFile, is_leader, progress_listener
 
-    recipe = chosen_recipe(given, objective, out=out, run=run, common=common)
+    recipe = chosen_recipe(given, objective, preset, out=out, run=run, common=common)
+    if objective is None and is_leader():
+        print(f"objective: {recipe.name}", file=sys.stderr)
     if is_leader():
         require_output_folder(out, overwrite=run.overwrite, resume=run.resume)
     if run.resume and is_complete(out):
@@ -110,17 +131,24 @@ def run_pretrain(
 
 
 def chosen_recipe(
-    given: dict[str, Any], objective: str | None, *, out: Path, run: RunOptions, common: CommonOptions
+    given: dict[str, Any],
+    objective: str | None,
+    preset: str | None,
+    *,
+    out: Path,
+    run: RunOptions,
+    common: CommonOptions,
 ) -> "PretrainRecipe":
     """The recipe the options stand for; with --resume alone, the one the run began with."""
     from bertsmith.recipes import RECIPE, pretrain_recipe, require_run, require_same_run
 
-    stored = out / RECIPE
+    stored, settings = out / RECIPE, common.settings
     if run.resume and not run.overwrite:
         require_run(out)
     if not (run.resume and stored.exists()):
-        return pretrain_recipe(objective=objective, given=given, file=common.recipe, settings=common.settings)
-    recipe = pretrain_recipe(objective=objective, given=given, file=common.recipe or stored, settings=common.settings)
+        return pretrain_recipe(objective=objective, given=given, file=common.recipe, settings=settings, preset=preset)
+    file = common.recipe or stored
+    recipe = pretrain_recipe(objective=objective, given=given, file=file, settings=settings, preset=preset)
     require_same_run(recipe, pretrain_recipe(objective=None, given={}, file=stored), where=stored)
     return recipe
 

@@ -1,8 +1,9 @@
 """Raw text for pre-training: files of paragraphs, streamed, cut into parts of even size."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -11,7 +12,8 @@ from pydantic import Field
 from bertsmith.config import Config
 from bertsmith.data.compression import read_chunks
 from bertsmith.data.decoding import TextLines
-from bertsmith.data.formats import DATA_SUFFIXES, STREAM, bare_suffix
+from bertsmith.data.formats import DATA_SUFFIXES, STREAM, bare_suffix, require_file
+from bertsmith.data.grams import comparable
 from bertsmith.data.reading import read_records
 from bertsmith.data.record import USUAL_COLUMNS, Columns, refusal
 from bertsmith.errors import UserError
@@ -37,28 +39,63 @@ class Corpus(Config):
 
     Of all documents, `held_out_share` are set aside, drawn by their first paragraph alone, so that
     equal documents are never parted; `side` says which of the two parts is read.
+
+    A paragraph that also stands in one of the files of `exclude` (a task's dev and test files) is left
+    out, wherever it stands; width, case and spaces do not tell texts apart.
     """
 
     paths: Annotated[tuple[Path, ...], Field(min_length=1)]
     encoding: str = "utf-8"
     documents: Literal["blank_line", "line"] = "blank_line"
     columns: Columns = USUAL_COLUMNS
+    exclude: tuple[Path, ...] = ()
     held_out_share: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     side: Literal["train", "held_out"] = "train"
 
-    def paragraphs(self) -> Iterator[Paragraph]:
-        """Stream all paragraphs; a file begins a document.
+    def paragraphs(self, left_out: Callable[[Paragraph], object] | None = None) -> Iterator[Paragraph]:
+        """Stream all paragraphs; a file begins a document. `left_out` is told of those that are excluded.
 
         Raises:
-            UserError: a file is missing, empty, damaged, or not in the encoding.
+            UserError: a file is missing, empty, damaged, or not in the encoding; or all is excluded.
         """
         wanted = True
+        for paragraph in self._allowed(left_out):
+            if paragraph.opens:
+                wanted = (_luck(paragraph.text) < self.held_out_share) == (self.side == "held_out")
+            if wanted:
+                yield paragraph
+
+    def excluded(self) -> frozenset[bytes]:
+        """What stands for the texts that are left out: hashes of their lines.
+
+        Raises:
+            UserError: as `paragraphs`, of the files of `exclude`.
+        """
+        for path in self.exclude:
+            require_file(path)
+        stamps = tuple((path.stat().st_mtime_ns, path.stat().st_size) for path in self.exclude)
+        return _keys(self.but(paths=self.exclude, exclude=()), stamps) if self.exclude else frozenset()
+
+    def _allowed(self, left_out: Callable[[Paragraph], object] | None) -> Iterator[Paragraph]:
+        """The paragraphs without the excluded ones; what follows the lost beginning of a document opens it."""
+        excluded = self.excluded()
+        anything = opens = False
         for path in self.paths:
             for paragraph in self.paragraphs_of(path):
-                if paragraph.opens:
-                    wanted = (_luck(paragraph.text) < self.held_out_share) == (self.side == "held_out")
-                if wanted:
-                    yield paragraph
+                opens = opens or paragraph.opens
+                if excluded and _key(paragraph.text) in excluded:
+                    if left_out is not None:
+                        left_out(paragraph)
+                    continue
+                yield Paragraph(paragraph.text, opens)
+                anything, opens = True, False
+        if not anything:
+            names = ", ".join(path.name for path in self.exclude)
+            raise UserError(
+                f"every paragraph of the corpus also stands in {names}, so nothing is left to learn from; "
+                "exclude the dev and test files only",
+                code="empty_corpus",
+            )
 
     def paragraphs_of(self, path: Path) -> Iterator[Paragraph]:
         """Stream the paragraphs of one file."""
@@ -93,9 +130,11 @@ def inspect(corpus: Corpus) -> list[str]:
     Returns what a user should know but may have meant.
 
     Raises:
-        UserError: as `Corpus.paragraphs`, for what shows in the first four million characters of a file.
+        UserError: as `Corpus.paragraphs`, for what shows in the first four million characters of a file,
+            and for the whole of the excluded files.
     """
     notes = []
+    corpus.excluded()
     for path in corpus.paths:
         lines = documents = characters = 0
         for paragraph in corpus.paragraphs_of(path):
@@ -141,6 +180,16 @@ def parts(paragraphs: Iterable[Paragraph], characters: int) -> Iterator[Part]:
         size += len(paragraph.text)
     if held:
         yield Part(number, held)
+
+
+@lru_cache(maxsize=4)
+def _keys(files: Corpus, stamps: tuple[tuple[int, int], ...]) -> frozenset[bytes]:
+    """The keys of all lines; `stamps` tell files that have changed since."""
+    return frozenset(_key(paragraph.text) for path in files.paths for paragraph in files.paragraphs_of(path))
+
+
+def _key(text: str) -> bytes:
+    return hashlib.blake2b(comparable(text).encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
 def _luck(text: str) -> float:

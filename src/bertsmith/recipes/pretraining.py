@@ -81,7 +81,9 @@ class PretrainResult:
         return {
             "steps": result.steps,
             "tokens": result.tokens,
+            "objective": self.recipe.name,
             "corpus_tokens": self.corpus.shards.tokens,
+            "excluded": self.corpus.shards.meta.excluded,
             "losses": {name: self.heldout[name] for name in self.model.loss_names if name in self.heldout},
             "heldout": dict(self.heldout),
             "vocab_size": self.tokenizer.vocab_size,
@@ -236,7 +238,7 @@ def _prepared_run(
     head_notes = load_heads(model, beginning.heads)
     updates = _updates(corpus, recipe)
     heldout = _heldout(heldout_shards, corpus, recipe)
-    notes = (*beginning.notes, *head_notes, *heldout.notes)
+    notes = (*beginning.notes, *head_notes, *heldout.notes, *_exclusion(recipe, shards))
     for note in notes:
         voice(note)
     model.to(device)
@@ -307,6 +309,15 @@ def _heldout(shards: ShardSet | None, corpus: TokenCorpus, recipe: PretrainRecip
     chosen = sorted({place * number // wanted for place in range(wanted)})
     builds = tuple(build for index in chosen for build in updates.update(0, index, at_least=1))
     return _Heldout(builds, updates, documents=shards.documents)
+
+
+def _exclusion(recipe: PretrainRecipe, shards: ShardSet) -> tuple[str, ...]:
+    """How much of the corpus also stands in the files that nothing may be learned from."""
+    if not recipe.corpus.exclude:
+        return ()
+    names = ", ".join(path.name for path in recipe.corpus.exclude)
+    number = shards.meta.excluded
+    return (f"left out of the corpus, since they also stand in {names}: {number:,} paragraphs",)
 
 
 def _require_objective(recipe: PretrainRecipe, tokenizer: Tokenizer, similar: SimilarTokens | None) -> None:

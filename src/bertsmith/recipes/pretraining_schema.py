@@ -11,6 +11,7 @@ from bertsmith.data.corpus import Corpus
 from bertsmith.encoder import Activations
 from bertsmith.errors import UserError
 from bertsmith.pretraining import OBJECTIVES, Objective, TextPlan
+from bertsmith.recipes.further import fitting_objective, preset_values
 from bertsmith.recipes.schema import Start, merged, read_yaml, require_corpus
 from bertsmith.text import ChineseSegmenter, SegmenterConfig
 from bertsmith.training import AdamW, Budget, DeviceName, Optimizer, Precision, Selection, TrainingConfig
@@ -65,26 +66,50 @@ DEFAULTS: dict[str, Any] = {
 
 
 def pretrain_recipe(
-    *, objective: str | None, given: Mapping[str, Any], file: Path | None = None, settings: Sequence[str] = ()
+    *,
+    objective: str | None,
+    given: Mapping[str, Any],
+    file: Path | None = None,
+    settings: Sequence[str] = (),
+    preset: str | None = None,
 ) -> PretrainRecipe:
-    """Put a recipe together: the named objective, the YAML file, the options given, then `--set`.
+    """Put a recipe together: objective and preset, the YAML file, the options given, then `--set`.
+
+    Without an objective, further pre-training takes the one that fits the checkpoint.
 
     Raises:
-        UserError: there is no such objective, a field is unknown, or a value does not fit.
+        UserError: there is no such objective or preset, a field is unknown, or a value does not fit.
     """
     below = read_yaml(file) if file else {}
-    name = objective or below.get("name")
-    if name is None:
-        raise UserError(f"give --objective; there are {', '.join(OBJECTIVES)}", code="bad_usage")
+    defaults = merged(DEFAULTS, preset_values(preset) if preset else {})
+    name = objective or below.get("name") or _fitting(merged(below, given))
     if objective and objective != below.get("name"):
         below = {key: value for key, value in below.items() if key != "objective"}
     if name not in OBJECTIVES:
         raise UserError(f"--objective {name}: there is none; there are {', '.join(OBJECTIVES)}", code="bad_usage")
     if given.get("start"):
         below = merged(below, {"start": {"model": None, "encoder": None}})
-    defaults = {**DEFAULTS, "name": name, "objective": OBJECTIVES[name].model_dump()}
+    defaults |= {"name": name, "objective": OBJECTIVES[name].model_dump()}
     chosen = with_settings(merged(merged(merged(defaults, below), {"start": {}}), given), settings)
     require_corpus(chosen)
     if isinstance(chosen["start"], Mapping) and chosen["start"].get("encoder"):
+        _refuse_preset(preset)
         chosen = merged(FROM_SCRATCH, chosen)
     return parse_config(PretrainRecipe, chosen, where=str(file) if file else None)
+
+
+def _fitting(chosen: Mapping[str, Any]) -> str:
+    start = chosen.get("start")
+    model = start.get("model") if isinstance(start, Mapping) else None
+    if model is None:
+        raise UserError(f"give --objective; there are {', '.join(OBJECTIVES)}", code="bad_usage")
+    return fitting_objective(str(model))
+
+
+def _refuse_preset(preset: str | None) -> None:
+    if preset is not None:
+        raise UserError(
+            f"--preset {preset} goes on from a checkpoint: give --model, not --encoder; its rate and its number of "
+            "epochs are no good for random weights",
+            code="bad_usage",
+        )

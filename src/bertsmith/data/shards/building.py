@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import get_args
 
@@ -80,11 +81,13 @@ def build_shards(
         listener(Noted(note))
     _reopen(folder)
     entries: list[ShardEntry] = []
-    for made in make_shards(parts(corpus.paragraphs(), characters), folder, annotator, processes):
+    excluded = count()
+    paragraphs = corpus.paragraphs(left_out=lambda _: next(excluded))
+    for made in make_shards(parts(paragraphs, characters), folder, annotator, processes):
         entries.append(made.entry)
         counts = sum(entry.tokens for entry in entries), sum(entry.documents for entry in entries)
         listener(Built(len(entries), *counts, reused=made.reused))
-    _finish(folder, _meta(annotator, recipe, sources, entries))
+    _finish(folder, _meta(annotator, recipe, sources, entries).but(excluded=next(excluded)))
     return ShardSet.open(folder)
 
 
@@ -116,8 +119,10 @@ def _source(path: Path) -> SourceEntry:
 
 def _recipe(corpus: Corpus, annotator: Annotator, characters: int) -> str:
     """A hash of all that decides the bytes of the shards, but the texts themselves."""
-    reading = corpus.model_dump_json(exclude={"paths"})
+    reading = corpus.model_dump_json(exclude={"paths", "exclude"})
     content = f"{annotator.fingerprint}\n{reading}\n{characters}"
+    if corpus.exclude:
+        content += "\n" + b"".join(sorted(corpus.excluded())).hex()
     return hashlib.blake2b(content.encode(), digest_size=8).hexdigest()
 
 

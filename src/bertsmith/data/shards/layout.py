@@ -71,7 +71,10 @@ class SourceEntry(Config):
 
 
 class ShardMeta(Config):
-    """What the shards were made from. `recipe` stands for all that decides their content but the texts."""
+    """What the shards were made from. `recipe` stands for all that decides their content but the texts.
+
+    `excluded` paragraphs of the corpus were left out.
+    """
 
     format: int
     tokenizer: str
@@ -82,6 +85,7 @@ class ShardMeta(Config):
     tokens: int
     paragraphs: int
     documents: int
+    excluded: int = 0
     sources: tuple[SourceEntry, ...]
     shards: tuple[ShardEntry, ...]
 
