@@ -9,6 +9,7 @@ import torch
 from torch.testing import assert_close
 
 from bertsmith.batch import PackedBatch
+from bertsmith.encoder import attention
 from bertsmith.encoder.attention import attend
 from bertsmith.encoder.buckets import Grain, plan_attention
 from bertsmith.encoder.masks import AttentionMask, Bidirectional, Causal, Permutation, PrefixLM, RightToLeft
@@ -119,3 +120,26 @@ def test_dropout_is_the_same_for_the_same_seed_and_in_both_passes():
     qkv = qkv_for(batch)
     assert torch.equal(run(qkv), run(qkv))
     assert torch.autograd.gradcheck(run, qkv.requires_grad_(), fast_mode=True)
+
+
+@pytest.mark.parametrize("mask", MASKS, ids=lambda mask: mask.kind)
+def test_lengths_rounded_up_change_nothing(mask):
+    batch = with_order(batch_of((3, 8, 8)))
+    plans = [plan_attention(batch, mask, kernel="explicit", grain=Grain(8, 1 << 20, step)) for step in (1, 8)]
+    assert [bucket.longest for bucket in plans[1].buckets] == [8]
+    assert_close(*(attend(qkv_for(batch), plan, dropout=0.0) for plan in plans))
+    lone = plan_attention(batch_of((3,)), Bidirectional(), kernel="explicit", grain=Grain(8, 1 << 20, 8))
+    assert (lone.buckets[0].longest, lone.padded_tokens) == (8, 5)
+
+
+def test_probabilities_too_many_to_keep_are_computed_again(monkeypatch):
+    batch = batch_of(LENGTHS)
+    plan = plan_attention(batch, Bidirectional(), kernel="explicit", grain=Grain(16, 300))
+    gradients = []
+    for limit in (0, 1 << 26):
+        monkeypatch.setattr(attention, "_KEPT_BYTES", limit)
+        torch.manual_seed(4)
+        qkv = qkv_for(batch).requires_grad_()
+        attend(qkv, plan, dropout=0.4).square().sum().backward()
+        gradients.append(qkv.grad)
+    assert torch.equal(*gradients)

@@ -13,8 +13,10 @@ from bertsmith.batch import PackedBatch
 from bertsmith.encoder.buckets import AttentionPlan, Bucket, Grain, plan_attention
 from bertsmith.encoder.dropout import keep_mask, keep_scale
 from bertsmith.encoder.masks import AttentionMask
+from bertsmith.encoder.rounding import builds_kernels
 
 _CPU_TRAINING = Grain(rounding=16, area=1 << 17)
+_CPU_MIXED_TRAINING = Grain(rounding=32, area=1 << 17, multiple=32)
 _KEPT_BYTES = 1 << 26
 _CPU_INFERENCE = Grain(rounding=1, area=1 << 22)
 _DEVICE = Grain(rounding=64, area=1 << 26)
@@ -30,7 +32,8 @@ def plan(batch: PackedBatch, mask: AttentionMask, *, dropout: float) -> Attentio
     if batch.token_ids.device.type != "cpu":
         return plan_attention(batch, mask, kernel="fused", grain=_DEVICE)
     if torch.is_grad_enabled() or dropout > 0.0:
-        return plan_attention(batch, mask, kernel="explicit", grain=_CPU_TRAINING)
+        grain = _CPU_MIXED_TRAINING if builds_kernels(batch.token_ids.device) else _CPU_TRAINING
+        return plan_attention(batch, mask, kernel="explicit", grain=grain)
     return plan_attention(batch, mask, kernel="fused", grain=_CPU_INFERENCE)
 
 

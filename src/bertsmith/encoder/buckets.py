@@ -24,10 +24,11 @@ Kernel = Literal["explicit", "fused"]
 @dataclass(frozen=True, slots=True)
 class Grain:
     """How coarse buckets are: lengths apart by less than `rounding` tokens share one, up to `area`
-    scores a head."""
+    scores a head; their longest length is rounded up to a multiple of `multiple`."""
 
     rounding: int
     area: int
+    multiple: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ def plan_attention(batch: PackedBatch, mask: AttentionMask, *, kernel: Kernel, g
     buckets = []
     start = 0
     for sizes in _runs(lengths, grain):
-        buckets.append(_bucket(batch, mask, sizes, start, kernel))
+        buckets.append(_bucket(batch, mask, sizes, start, kernel, grain.multiple))
         start = buckets[-1].stop
     places = sum(bucket.sequences * bucket.longest for bucket in buckets)
     return AttentionPlan(kernel, tuple(buckets), batch.num_tokens, places - batch.num_tokens)
@@ -127,8 +128,10 @@ def _runs(lengths: np.ndarray, grain: Grain) -> Iterator[np.ndarray]:
         begin = end
 
 
-def _bucket(batch: PackedBatch, mask: AttentionMask, sizes: np.ndarray, start: int, kernel: Kernel) -> Bucket:
-    longest, stop = int(sizes[-1]), start + int(sizes.sum())
+def _bucket(
+    batch: PackedBatch, mask: AttentionMask, sizes: np.ndarray, start: int, kernel: Kernel, multiple: int
+) -> Bucket:
+    longest, stop = -(-int(sizes[-1]) // multiple) * multiple, start + int(sizes.sum())
     rows = places = rounded = None
     if sizes[0] < longest:
         device = batch.token_ids.device
@@ -137,15 +140,15 @@ def _bucket(batch: PackedBatch, mask: AttentionMask, sizes: np.ndarray, start: i
         rows = torch.from_numpy((columns + (np.cumsum(sizes) - sizes)[:, None]).reshape(-1)).to(device)
         places = torch.from_numpy(np.flatnonzero(real)).to(device)
         rounded = torch.from_numpy(np.flatnonzero(~real)).to(device)
-    allowed = _allowed(batch, mask, sizes, slice(start, stop), rows)
+    allowed = _allowed(batch, mask, sizes, slice(start, stop), rows, longest)
     return Bucket(start, stop, len(sizes), longest, rows, places, rounded, _formed(allowed, kernel))
 
 
 def _allowed(
-    batch: PackedBatch, mask: AttentionMask, sizes: np.ndarray, span: slice, rows: Tensor | None
+    batch: PackedBatch, mask: AttentionMask, sizes: np.ndarray, span: slice, rows: Tensor | None, longest: int
 ) -> Bool[Tensor, "_ 1 _ longest"] | None:
     """Who may attend to whom; None: everybody. A rounded query may see anything, for nobody reads it."""
-    longest, device = int(sizes[-1]), batch.token_ids.device
+    device = batch.token_ids.device
     real = None
     if rows is not None:
         real = torch.from_numpy(np.arange(longest) < sizes[:, None]).to(device)

@@ -13,10 +13,11 @@ MULTIPLE = 32
 
 def spare_rows(tokens: int, device: torch.device) -> int:
     """How many rows to add to so many tokens: up to a multiple of 32 in bfloat16 on the CPU, none elsewhere."""
-    return -tokens % MULTIPLE if _builds_kernels(device) else 0
+    return -tokens % MULTIPLE if builds_kernels(device) else 0
 
 
-def _builds_kernels(device: torch.device) -> bool:
+def builds_kernels(device: torch.device) -> bool:
+    """Whether matrix products go through kernels made for one shape: bfloat16 on the CPU."""
     if device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
         return False
     return torch.get_autocast_dtype("cpu") == torch.bfloat16
