@@ -25,7 +25,7 @@ SENTENCES = [
 ]
 LEFT = {
     *("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"),
-    *("vocab.txt", "recipe.yaml", "metrics.json", "log.jsonl", "report.html"),
+    *("vocab.txt", "recipe.yaml", "metrics.json", "log.jsonl", "report.html", "README.md"),
 }
 
 
@@ -181,6 +181,25 @@ def test_macbert_wants_similar_words(corpus, capsys):
     assert told.code == 2
     assert "similar" in told.err
     assert not (corpus / "out").exists()
+
+
+def test_what_is_counted_is_in_log_and_report(corpus, capsys):
+    told = call(capsys, *command(corpus, "electra", steps=12))
+    assert told.code == 0, told.err
+    lines = [json.loads(line) for line in (corpus / "out" / "log.jsonl").read_text().splitlines()]
+    counted = [line for line in lines if "counted" in line]
+    assert [(line["step"], line["updates"]) for line in counted] == [(10, 10), (12, 2)]
+    assert {"generator_accuracy", "replaced_share"} <= counted[0]["counted"].keys()
+    assert "Generator" in (corpus / "out" / "report.html").read_text()
+    assert "degraded_share" not in told.json
+
+
+def test_too_many_words_without_similar_ones_are_warned_of_once(corpus, capsys):
+    told = call(capsys, *command(corpus, "macbert", steps=24))
+    assert told.code == 0, told.err
+    assert told.json["degraded_share"] == 1
+    assert told.err.count("100% of the words that were to become similar") == 1
+    assert "bertsmith similar" in (corpus / "out" / "report.html").read_text()
 
 
 def test_no_corpus_is_said_in_the_words_of_the_command(corpus, capsys):

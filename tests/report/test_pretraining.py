@@ -7,6 +7,7 @@ import pytest
 
 from bertsmith.pretraining import OBJECTIVES, FillIn, Guess, in_words
 from bertsmith.report import CorpusFacts, Notice, PretrainReport, Speed, courses, pretrain_page
+from bertsmith.report.pretrained import counted_share
 
 from .test_run_page import EVIL, Reader, sections
 
@@ -146,6 +147,19 @@ def test_the_log_becomes_courses():
     assert told.rate is not None
     assert told.rate.values[-1] == pytest.approx(1e-3)
     assert courses([], LOSSES).losses == ()
+
+
+def test_what_is_counted_in_training_has_a_curve():
+    lines = [*log(), *({"step": step, "counted": {"masked_accuracy": step / 600}, "updates": 10} for step in (10, 20))]
+    course = courses(lines, LOSSES).shares[0]
+    assert course.name == "masked_accuracy"
+    assert course.steps.tolist() == [10, 20]
+    assert course.values == pytest.approx([1 / 60, 1 / 30])
+    assert len(course.heldout_steps) == 3
+    assert counted_share(
+        [*lines, {"step": 22, "counted": {"masked_accuracy": 1.0}, "updates": 2}], "masked_accuracy"
+    ) == (pytest.approx((10 / 60 + 10 / 30 + 2) / 22))
+    assert counted_share(lines, "degraded_share") is None
 
 
 def test_a_single_loss_is_logged_as_the_loss():

@@ -2,8 +2,10 @@
 
 import io
 import json
+from dataclasses import replace
 
 from bertsmith.training import (
+    Counted,
     Ended,
     Evaluated,
     LogFile,
@@ -62,6 +64,22 @@ def test_lines_every_ten_seconds_without_carriage_returns():
     assert text[1] == "step 1/40 · epoch 0.05 · loss 1.5000 · 500 tokens/s · 1:18 left"
     assert text[-2:] == ["step 40 · epoch 2.00 · dev accuracy 0.5000 · loss 1.0000 · best so far", "by the way"]
     assert "\r" not in stream.getvalue()
+
+
+def test_what_is_counted_stands_beside_the_loss_and_in_the_log(tmp_path):
+    stream = Stream()
+    lines, log = ProgressLines(stream, seconds=0.0), LogFile(tmp_path / "log.jsonl")
+    two = replace(updated(1), losses={"masked_tokens": 1.0, "pair_relation": 0.5})
+    for event in (started(), two, Counted(1, 1, {"masked_accuracy": 0.25}), updated(2)):
+        lines(event)
+        log(event)
+    first, second = stream.getvalue().splitlines()[1:]
+    assert "loss 1.5000 (masked_tokens 1.0000, pair_relation 0.5000) · 500 tokens/s" in first
+    assert "loss 1.5000 · masked_accuracy 0.250 · 500 tokens/s" in second
+    kept = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert kept[1] == {"step": 1, "counted": {"masked_accuracy": 0.25}, "updates": 1}
+    log(started(step=1))
+    assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 2
 
 
 def test_resumed_run_says_where_it_goes_on():

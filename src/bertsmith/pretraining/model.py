@@ -57,8 +57,9 @@ class Pretrainer(nn.Module):
         reading = Reading(batch, self.encoder, self.heads, self.counts)
         zero = self.encoder.embeddings.token.weight.new_zeros(())
         sums = dict.fromkeys(self.loss_names, zero)
-        if any(batch.counts.get(kind) for kind in ("similar", "degraded")):
-            self.counts.add("degraded_share", batch.counts.get("degraded", 0), sum(batch.counts.values()))
+        degraded = batch.counts.get("degraded", 0)
+        if wanted := degraded + batch.counts.get("similar", 0):
+            self.counts.add("degraded_share", degraded, wanted)
         for loss in self.losses:
             if loss.weights(batch):
                 sums |= loss(reading)

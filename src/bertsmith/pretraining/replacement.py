@@ -113,12 +113,12 @@ def count_outcomes(outcomes: Int[np.ndarray, "targets"]) -> dict[str, int]:
 
 
 def degraded_share(counts: Mapping[str, int]) -> float:
-    """The share of all targets that had no similar word; above a tenth the word list is too short for the corpus.
+    """The share of the tokens to become similar that had no similar word; above a tenth the list is too short.
 
-    Cui et al. 2020 (arXiv 2004.13922 §3.1) keep it below that.
+    Cui et al. 2020 (arXiv 2004.13922 §3.1) keep it below that, of all hidden tokens even.
     """
-    total = sum(counts.values())
-    return counts["degraded"] / total if total else 0.0
+    wanted = counts.get("similar", 0) + counts.get("degraded", 0)
+    return counts.get("degraded", 0) / wanted if wanted else 0.0
 
 
 def _words(selected: Selected, targets: Int[np.ndarray, "chosen"]) -> list[Int[np.ndarray, "word"]]:

@@ -1,6 +1,7 @@
 """Runs as values: a recipe and rows in, a trained and measured model out. The only place where siblings meet."""
 
 from bertsmith.recipes.bundle import Bundle, load_bundle, save_bundle
+from bertsmith.recipes.counting import TOO_MANY_DEGRADED, degraded_warning
 from bertsmith.recipes.evaluation import Measured, evaluate_bundle, measure
 from bertsmith.recipes.finetuning import Rehearsal, finetune, rehearse
 from bertsmith.recipes.folder import LOG, METRICS, RECIPE, finish_folder, is_complete, require_run
@@ -25,6 +26,7 @@ __all__ = [
     "LOG",
     "METRICS",
     "RECIPE",
+    "TOO_MANY_DEGRADED",
     "Bundle",
     "DataFiles",
     "Extension",
@@ -42,6 +44,7 @@ __all__ = [
     "Splits",
     "Start",
     "Vocabulary",
+    "degraded_warning",
     "evaluate_bundle",
     "extend",
     "finetune",

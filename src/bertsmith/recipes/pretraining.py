@@ -26,6 +26,7 @@ from bertsmith.pretraining import (
     load_heads,
     pretrained_heads,
 )
+from bertsmith.recipes.counting import CountingUpdates
 from bertsmith.recipes.folder import SNAPSHOTS, prepare_folder
 from bertsmith.recipes.pretraining_schema import PretrainRecipe
 from bertsmith.recipes.schema import recipe_yaml
@@ -109,9 +110,10 @@ def pretrain(
     device = resolve_device(recipe.device, local_rank=local_rank())
     with using_threads(recipe.threads), joined_ranks(device) as ranks:
         run = _prepared_run(recipe, out, device, ranks, _Voice(listeners, ranks), resume=resume)
+        updates = CountingUpdates(run.updates, run.model, ranks, listeners)
         result = train(
             run.model,
-            run.updates,
+            updates,
             recipe.training,
             around=Surroundings(
                 device=device,
@@ -122,6 +124,7 @@ def pretrain(
             ),
             evaluate=run.heldout_metrics if run.heldout.builds else None,
         )
+        updates.look(result.steps)
         heldout = run.heldout_metrics() if run.heldout.builds and ranks.leads else {}
         return PretrainResult(
             recipe=recipe,

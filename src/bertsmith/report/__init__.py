@@ -5,7 +5,8 @@ from bertsmith.report.finetuning import finetune_report
 from bertsmith.report.masking import mask_page
 from bertsmith.report.outputs import write_outputs, write_pretrained
 from bertsmith.report.page import Section, page
-from bertsmith.report.pretraining import CorpusFacts, Courses, PretrainReport, courses, pretrain_page
+from bertsmith.report.pretraining import CorpusFacts, Courses, PretrainReport, SourceFile, courses, pretrain_page
+from bertsmith.report.pretraining_card import pretraining_card
 from bertsmith.report.render import SECTIONS, run_page
 from bertsmith.report.run import (
     Answers,
@@ -31,6 +32,7 @@ __all__ = [
     "PretrainReport",
     "RunReport",
     "Section",
+    "SourceFile",
     "Speed",
     "Split",
     "Truncation",
@@ -40,6 +42,7 @@ __all__ = [
     "model_card",
     "page",
     "pretrain_page",
+    "pretraining_card",
     "run_page",
     "write_outputs",
     "write_pretrained",

@@ -8,7 +8,7 @@ import yaml
 
 from bertsmith.report.markdown import code, fenced, inline
 from bertsmith.report.markup import printable
-from bertsmith.report.run import RunReport, Split
+from bertsmith.report.run import AnyReport, RunReport, Split
 from bertsmith.report.wording import counted, metric_interval, metric_value, share, wording
 
 _HUB_METRICS = {
@@ -26,7 +26,7 @@ def model_card(report: RunReport, *, folder: str) -> str:
     `folder` is how the reader calls the model's folder.
     """
     header = yaml.safe_dump(_header(report), allow_unicode=True, sort_keys=False)
-    parts = [_about(report), _metrics(report), _use(report, folder), _limits(report), _origin(report)]
+    parts = [_about(report), _metrics(report), _use(report, folder), _limits(report), origin(report)]
     body = "\n".join(part for part in parts if part)
     return printable(f"---\n{header}---\n\n# {inline(report.title)}\n\n{body}")
 
@@ -121,7 +121,8 @@ def _limits(report: RunReport) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _origin(report: RunReport) -> str:
+def origin(report: AnyReport) -> str:
+    """The command and the versions."""
     if not (report.command or report.versions):
         return ""
     lines = ["## Where it comes from\n"]

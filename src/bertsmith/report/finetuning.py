@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bertsmith.recipes import FinetuneResult, Measured, recipe_yaml
+from bertsmith.recipes import FinetuneResult, Measured, Start, recipe_yaml
 from bertsmith.report.run import (
     Answers,
     Curves,
@@ -68,8 +68,8 @@ def finetune_report(result: FinetuneResult, *, log: Path, command: Sequence[str]
         command=command,
         versions=versions(),
         recipe=recipe_yaml(recipe),
-        language=_language(result),
-        base_model=start.model if start.model and not Path(start.model).exists() else None,
+        language=language_of([record.text for record in result.splits.train.records[:200]]),
+        base_model=base_model(start),
     )
 
 
@@ -136,9 +136,14 @@ def log_lines(log: Path) -> list[Mapping[str, Any]]:
     return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
 
 
-def _language(result: FinetuneResult) -> str:
-    """`zh` where Chinese characters are a good part of the training texts, else `en`."""
-    sample = "".join(record.text for record in result.splits.train.records[:200])
+def base_model(start: Start) -> str | None:
+    """The hub id the weights come from, if they come from there."""
+    return start.model if start.model and not Path(start.model).exists() else None
+
+
+def language_of(texts: Sequence[str]) -> str:
+    """`zh` where Chinese characters are a good part of the texts, else `en`."""
+    sample = "".join(texts)
     chinese = sum("\u4e00" <= character <= "\u9fff" for character in sample)
     return "zh" if chinese > 0.2 * max(len(sample), 1) else "en"
 

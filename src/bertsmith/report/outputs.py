@@ -10,8 +10,9 @@ from bertsmith.files import write_text
 from bertsmith.recipes import FinetuneResult, PretrainResult, finish_folder, save_bundle, save_pretrained
 from bertsmith.report.card import model_card
 from bertsmith.report.finetuning import finetune_report, log_lines
-from bertsmith.report.pretrained import pretrain_report
+from bertsmith.report.pretrained import counted_share, pretrain_report
 from bertsmith.report.pretraining import pretrain_page
+from bertsmith.report.pretraining_card import pretraining_card
 from bertsmith.report.render import run_page
 
 LAST = 10
@@ -39,7 +40,7 @@ def write_outputs(result: FinetuneResult, out: Path, *, command: Sequence[str]) 
 
 
 def write_pretrained(result: PretrainResult, out: Path, *, command: Sequence[str]) -> dict[str, Any]:
-    """Write encoder, heads, tokenizer and metrics of a pre-training run; then forget the snapshots.
+    """Write encoder, heads, tokenizer, report, model card and metrics of a pre-training run; then forget the snapshots.
 
     Returns the object that `metrics.json` holds and `pretrain --json` prints.
 
@@ -47,14 +48,19 @@ def write_pretrained(result: PretrainResult, out: Path, *, command: Sequence[str
         UserError: the disk is full or the folder cannot be written; the snapshots are kept.
     """
     notes = save_pretrained(result, out)
-    losses = [line["loss"] for line in log_lines(out / "log.jsonl") if "loss" in line]
+    lines = log_lines(out / "log.jsonl")
+    losses = [line["loss"] for line in lines if "loss" in line]
     last = losses[-LAST:]
+    degraded = counted_share(lines, "degraded_share")
     told = result.summary()
     notes = (*result.notes, *notes)
-    report = pretrain_report(result, log=out / "log.jsonl", command=command, notes=notes)
+    report = pretrain_report(result, log=out / "log.jsonl", command=command, notes=notes, degraded=degraded)
     write_text(out / "report.html", pretrain_page(report))
+    write_text(out / "README.md", pretraining_card(report, folder=str(out)))
     course = {"first": losses[0], "last": sum(last) / len(last), "heldout": result.heldout.get("loss")}
     summary = {"out": str(out), **told, "loss": course, "notes": list(notes)}
+    if degraded is not None:
+        summary["degraded_share"] = degraded
     write_text(out / "metrics.json", json.dumps(summary, ensure_ascii=False, indent=1) + "\n")
     finish_folder(out)
     return summary

@@ -1,15 +1,17 @@
 """What a pre-training run found out, as the plain values its report is made of."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from bertsmith.pretraining import fill_exercises, in_words
 from bertsmith.pretraining.filling import FillIn
 from bertsmith.pretraining.replacement import count_outcomes
-from bertsmith.recipes import PretrainResult, recipe_yaml
-from bertsmith.report.finetuning import log_lines, peak_memory, versions
-from bertsmith.report.pretraining import CorpusFacts, PretrainReport, courses
+from bertsmith.recipes import TOO_MANY_DEGRADED, PretrainRecipe, PretrainResult, degraded_warning, recipe_yaml
+from bertsmith.report.finetuning import base_model, language_of, log_lines, peak_memory, versions
+from bertsmith.report.pretraining import CorpusFacts, PretrainReport, SourceFile, courses
 from bertsmith.report.run import Notice, Speed
 
 SHOWN = 8
@@ -19,9 +21,14 @@ COUNTED = 512
 
 
 def pretrain_report(
-    result: PretrainResult, *, log: Path, command: Sequence[str], notes: Sequence[str]
+    result: PretrainResult,
+    *,
+    log: Path,
+    command: Sequence[str],
+    notes: Sequence[str],
+    degraded: float | None = None,
 ) -> PretrainReport:
-    """Gather the report of a run; the curves come from its `log.jsonl`."""
+    """Gather the report of a run; the curves come from its `log.jsonl`, as `degraded` does."""
     recipe, training = result.recipe, result.training
     course = courses(log_lines(log), result.model.loss_names)
     shards = result.corpus.shards
@@ -36,6 +43,9 @@ def pretrain_report(
             shards=len(shards),
             vocabulary=result.tokenizer.vocab_size,
             heldout_documents=result.heldout_documents,
+            files=[SourceFile(source.name, source.size, source.checksum) for source in shards.meta.sources],
+            excluded=shards.meta.excluded if recipe.corpus.exclude else None,
+            excluded_by=[path.name for path in recipe.corpus.exclude],
         ),
         words=in_words(recipe.objective),
         setup={
@@ -46,7 +56,7 @@ def pretrain_report(
             "Tokens a text": str(recipe.texts.max_length),
             "Epochs": f"{training.epochs:.2f}",
         },
-        notices=[Notice(level="info", what=note) for note in notes],
+        notices=[*_warnings(degraded), *(Notice(level="info", what=note) for note in notes)],
         heldout=result.heldout,
         losses=course.losses,
         shares=course.shares,
@@ -59,7 +69,27 @@ def pretrain_report(
         command=command,
         versions=versions(),
         recipe=recipe_yaml(recipe),
+        language=language_of(_beginning(recipe)),
+        base_model=base_model(recipe.start),
     )
+
+
+def _beginning(recipe: PretrainRecipe) -> list[str]:
+    """The first paragraphs of the corpus."""
+    return [paragraph.text for paragraph in islice(recipe.corpus.paragraphs(), 200)]
+
+
+def counted_share(lines: Sequence[Mapping[str, Any]], name: str) -> float | None:
+    """A share over the whole of training, from the lines of a log; None where it was never counted."""
+    looks = [line for line in lines if name in line.get("counted", {})]
+    updates = sum(line["updates"] for line in looks)
+    return sum(line["counted"][name] * line["updates"] for line in looks) / updates if updates else None
+
+
+def _warnings(degraded: float | None) -> list[Notice]:
+    if degraded is None or degraded <= TOO_MANY_DEGRADED:
+        return []
+    return [Notice(level="warning", what=degraded_warning(degraded))]
 
 
 def _fill_ins(result: PretrainResult) -> list[FillIn]:

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from bertsmith.pretraining.filling import FillIn
+from bertsmith.pretraining.replacement import degraded_share
+from bertsmith.recipes import TOO_MANY_DEGRADED
 from bertsmith.report.course import cost
 from bertsmith.report.markup import Html, facts, figure, join, paragraph, quoted, table, tag
 from bertsmith.report.masking import KINDS
@@ -17,12 +19,22 @@ from bertsmith.report.rerun import rerun
 from bertsmith.report.run import Course, Notice, Speed
 from bertsmith.report.wording import counted, share, wording
 
-_TOO_MANY_DEGRADED = 0.1
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file of the corpus as it was read; `checksum` is its BLAKE2b."""
+
+    name: str
+    size: int
+    checksum: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorpusFacts:
-    """What was learned from: files, and how much is in them; `heldout_documents` were set aside to measure by."""
+    """What was learned from: files, and how much is in them; `heldout_documents` were set aside to measure by.
+
+    `excluded` paragraphs were left out, since they stand in the files `excluded_by`; None: no such files.
+    """
 
     sources: Sequence[str]
     tokens: int
@@ -30,6 +42,9 @@ class CorpusFacts:
     shards: int
     vocabulary: int
     heldout_documents: int = 0
+    files: Sequence[SourceFile] = ()
+    excluded: int | None = None
+    excluded_by: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +73,8 @@ class PretrainReport:
     command: Sequence[str] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     recipe: str = ""
+    language: str | None = None
+    base_model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +92,9 @@ def courses(lines: Sequence[Mapping[str, Any]], loss_names: Sequence[str]) -> Co
     evaluations = [line for line in lines if "evaluation" in line]
     if not updates:
         return Courses()
+    counted = [line for line in lines if "counted" in line]
     measured = {name: None for line in evaluations for name in line["evaluation"]}
+    measured |= {name: None for line in counted for name in line["counted"]}
     single = len(loss_names) == 1
     losses = [
         _course(
@@ -83,7 +102,13 @@ def courses(lines: Sequence[Mapping[str, Any]], loss_names: Sequence[str]) -> Co
         )
         for name in loss_names
     ]
-    shares = [_course(name, [], evaluations) for name in measured if name not in (*loss_names, "loss")]
+    shares = [
+        _course(
+            name, [(line["step"], line["counted"][name]) for line in counted if name in line["counted"]], evaluations
+        )
+        for name in measured
+        if name not in (*loss_names, "loss")
+    ]
     rate = _course("lr", [(line["step"], line["lr"]) for line in updates], [])
     return Courses(tuple(losses), tuple(shares), rate)
 
@@ -186,7 +211,7 @@ def replacement(report: PretrainReport) -> Section | None:
         return None
     rows = [(KINDS[kind], f"{number:,}", share(number / total)) for kind, number in report.counts.items() if number]
     body = table(("What became of them", "Tokens", "Share"), rows, caption="Hidden tokens", numbers=(1, 2))
-    if report.counts.get("degraded", 0) > _TOO_MANY_DEGRADED * total:
+    if degraded_share(report.counts) > TOO_MANY_DEGRADED:
         words = "More than a tenth found no similar word: a longer list would come nearer to the paper."
         body = join(paragraph(words), body)
     return Section("replacement", "What stood in place of hidden tokens", body)

@@ -36,6 +36,7 @@ _WORDINGS = {
     ),
     "replaced_share": Wording("Replaced", "share of tokens that the generator replaced", percent=True),
     "replaced_precision": Wording("Replaced: precision", "share of tokens called replaced that are", percent=True),
+    "degraded_share": Wording("Without similar word", "share of words that got a random token instead", percent=True),
     "replaced_recall": Wording("Replaced: recall", "share of replaced tokens that are found", percent=True),
 }
 

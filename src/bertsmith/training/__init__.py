@@ -2,7 +2,17 @@
 
 from bertsmith.training.config import Budget, Selection, TrainingConfig
 from bertsmith.training.devices import DeviceName, resolve_device, using_threads
-from bertsmith.training.events import Ended, Evaluated, Event, Listener, Noticed, Started, TrainingResult, Updated
+from bertsmith.training.events import (
+    Counted,
+    Ended,
+    Evaluated,
+    Event,
+    Listener,
+    Noticed,
+    Started,
+    TrainingResult,
+    Updated,
+)
 from bertsmith.training.log import LogFile
 from bertsmith.training.loop import Surroundings, train
 from bertsmith.training.optimizer import (
@@ -40,6 +50,7 @@ __all__ = [
     "Constant",
     "Cosine",
     "CosineRestarts",
+    "Counted",
     "DeviceName",
     "Ended",
     "Evaluate",

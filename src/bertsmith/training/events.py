@@ -49,6 +49,15 @@ class Evaluated:
 
 
 @dataclass(frozen=True, slots=True)
+class Counted:
+    """What the model counted over `updates` updates up to update `step`, as shares by name, all processes together."""
+
+    step: int
+    updates: int
+    shares: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Noticed:
     """Something the user should know."""
 
@@ -76,5 +85,5 @@ class Ended:
     result: TrainingResult | None
 
 
-Event = Started | Updated | Evaluated | Noticed | Ended
+Event = Started | Updated | Counted | Evaluated | Noticed | Ended
 Listener = Callable[[Event], None]

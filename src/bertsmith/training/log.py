@@ -1,11 +1,11 @@
-"""`log.jsonl`: one line for every logged update and every evaluation."""
+"""`log.jsonl`: one line for every logged update, every look at what is counted, and every evaluation."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 from bertsmith.files import write_text, writing
-from bertsmith.training.events import Evaluated, Event, Started, Updated
+from bertsmith.training.events import Counted, Evaluated, Event, Started, Updated
 
 
 class LogFile:
@@ -22,6 +22,8 @@ class LogFile:
                 write_text(self._path, "".join(f"{line}\n" for line in self._lines_before(event)))
             case Updated() if event.step % self._every == 0 or event.step in (1, event.total_steps):
                 self._append(_update_line(event))
+            case Counted():
+                self._append({"step": event.step, "counted": event.shares, "updates": event.updates})
             case Evaluated():
                 self._append(_evaluation_line(event))
             case _:

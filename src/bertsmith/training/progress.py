@@ -8,7 +8,7 @@ from typing import IO, Protocol, cast, runtime_checkable
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from bertsmith.training.events import Ended, Evaluated, Event, Listener, Noticed, Started, Updated
+from bertsmith.training.events import Counted, Ended, Evaluated, Event, Listener, Noticed, Started, Updated
 
 
 @runtime_checkable
@@ -40,6 +40,11 @@ class Pace:
     def __init__(self) -> None:
         self._steps = self._tokens = 0
         self._seconds = 0.0
+        self._shares: dict[str, float] = {}
+
+    def count(self, event: Counted) -> None:
+        """Remember what was counted, to say it with the updates to come."""
+        self._shares = event.shares
 
     def see(self, event: Updated) -> str:
         """Count an update and say how it goes."""
@@ -48,7 +53,9 @@ class Pace:
         self._seconds += event.seconds
         left = (event.total_steps - event.step) * self._seconds / self._steps
         speed = self._tokens / self._seconds if self._seconds else 0.0
-        return f"epoch {event.epoch:.2f} · loss {event.loss:.4f} · {speed:,.0f} tokens/s · {_clock(left)} left"
+        told = [f"epoch {event.epoch:.2f}", _losses(event)]
+        told += [f"{name} {value:.3f}" for name, value in self._shares.items()]
+        return " · ".join([*told, f"{speed:,.0f} tokens/s", f"{_clock(left)} left"])
 
 
 class ProgressLines:
@@ -74,6 +81,8 @@ class ProgressLines:
                 if self._clock() >= self._next or event.step == event.total_steps:
                     self._next = self._clock() + self._seconds
                     self._say(f"step {event.step}/{event.total_steps} · {text}")
+            case Counted():
+                self._pace.count(event)
             case Evaluated():
                 self._say(_evaluated(event))
             case Noticed():
@@ -107,6 +116,8 @@ class ProgressBar:
                 self._task = self._bar.add_task("", total=event.total_steps, completed=event.step)
             case Updated() if self._task is not None:
                 self._bar.update(self._task, completed=event.step, description=self._pace.see(event))
+            case Counted():
+                self._pace.count(event)
             case Evaluated():
                 self._bar.console.print(_evaluated(event), highlight=False)
             case Noticed():
@@ -115,6 +126,12 @@ class ProgressBar:
                 self._bar.stop()
             case _:
                 pass
+
+
+def _losses(event: Updated) -> str:
+    """The loss, and what it is the sum of."""
+    parts = [f"{name} {value:.4f}" for name, value in event.losses.items()] if len(event.losses) > 1 else []
+    return f"loss {event.loss:.4f}" + (f" ({', '.join(parts)})" if parts else "")
 
 
 def _started(event: Started) -> str:
