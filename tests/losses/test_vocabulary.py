@@ -70,9 +70,11 @@ def test_softmax_is_float32_under_autocast():
     with torch.autocast("cpu", torch.bfloat16):
         found = vocabulary_loss(*factors, labels)
     assert found.total.sum.dtype == torch.float32
-    assert_close(found.total.sum, vocabulary_loss(*factors, labels).total.sum, rtol=0.01, atol=0.0)
-    found.total.sum.backward()
-    assert all(factor.grad.dtype == torch.float32 for factor in factors)
+    exact = vocabulary_loss(*factors, labels).total
+    assert_close(found.total.sum, exact.sum, rtol=0.01, atol=0.0)
+    gradients = torch.autograd.grad(found.total.sum, factors)
+    for rough, gradient in zip(gradients, torch.autograd.grad(exact.sum, factors), strict=True):
+        assert_close(rough, gradient, rtol=0.05, atol=0.05)
 
 
 def test_an_impossible_label_costs_much_but_not_infinitely():

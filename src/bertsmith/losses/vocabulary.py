@@ -7,7 +7,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
 
+from bertsmith.encoder.rounding import spare_rows
 from bertsmith.losses.total import Total
 
 _CPU_SCORES = 1 << 25
@@ -46,9 +48,10 @@ def vocabulary_loss(
     limit = scores_at_once or (_CPU_SCORES if device == "cpu" else _DEVICE_SCORES)
     tile = _CPU_TILE if device == "cpu" else limit
     way = _Way(temperature, max(1, limit // len(table)), max(1, tile // len(table)), gradients=torch.is_grad_enabled())
+    rounded = F.pad(vectors, (0, 0, 0, spare_rows(len(vectors), vectors.device)))
     with torch.autocast(device, enabled=False):
         total, hits, samples = _Chunked.apply(  # type: ignore[no-untyped-call]
-            vectors.to(dtype), table, bias, labels, way
+            rounded.to(dtype), table, bias, labels, way
         )
     return Guesses(Total(total, total.new_tensor(len(labels))), hits, samples)
 
@@ -71,7 +74,10 @@ class _Gradients(NamedTuple):
 
 
 class _Chunked(torch.autograd.Function):
-    """The gradient of a sum needs only its scale from above: all else is known while the scores are there."""
+    """The gradient of a sum needs only its scale from above: all else is known while the scores are there.
+
+    Vectors beyond the labels are rounding, and add nothing.
+    """
 
     @staticmethod
     def forward(
@@ -84,10 +90,11 @@ class _Chunked(torch.autograd.Function):
             gradients = _Gradients(torch.empty_like(vectors), torch.zeros_like(table), torch.zeros_like(bias))
         total, hits = bias.new_zeros((), dtype=exact), labels.new_zeros(())
         samples = []
-        for start in range(0, len(labels), way.rows):
+        for start in range(0, len(vectors), way.rows):
             part = slice(start, start + way.rows)
             scores = _product(vectors[part], factors, exact)
-            for tile, wanted in zip(torch.split(scores, way.tile), torch.split(labels[part], way.tile), strict=True):
+            real = scores[: len(labels[part])]
+            for tile, wanted in zip(torch.split(real, way.tile), torch.split(labels[part], way.tile), strict=True):
                 chances = tile.to(exact).add_(bias)
                 if way.temperature is not None:
                     samples.append(_drawn(chances, way.temperature))
@@ -97,6 +104,7 @@ class _Chunked(torch.autograd.Function):
                 if gradients is not None:
                     tile.copy_(_slope_in_place(chances, wanted, gradients.bias))
             if gradients is not None:
+                scores[len(real) :] = 0.0
                 _gather(gradients, part, scores.to(vectors.dtype), vectors[part], factors)
         drawn = torch.cat(samples) if samples else labels.new_zeros(0)
         ctx.save_for_backward(*(gradients or ()))
