@@ -161,6 +161,18 @@ def test_killed_and_resumed_to_the_same_bytes(objective, corpus, capsys):
     assert told.json["steps"] == 40
 
 
+@pytest.mark.slow
+def test_workers_change_nothing(corpus, capsys):
+    plain = call(capsys, *command(corpus, "unilm", steps=8))
+    assert plain.code == 0, plain.err
+    ahead = [*command(corpus, "unilm", "--set", "snapshot_every=4", steps=8, out="ahead"), "--set", "workers=1"]
+    told = call(capsys, *ahead)
+    assert told.code == 0, told.err
+    assert told.json["losses"] == plain.json["losses"]
+    one, other = ((corpus / name / "model.safetensors").read_bytes() for name in ("out", "ahead"))
+    assert one == other
+
+
 @pytest.mark.parametrize(
     ("content", "word"),
     [(b"", "no text"), ("你好".encode("gb18030") * 400, "gb18030"), (b"a" * 3_000_000, "line")],

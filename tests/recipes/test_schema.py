@@ -1,10 +1,22 @@
 """Recipes: put together from layers, written whole, read back the same."""
 
+from pathlib import Path
+
 import pytest
 import yaml
 
 from bertsmith.errors import UserError
-from bertsmith.recipes import FinetuneRecipe, finetune_recipe, merged, recipe_yaml, require_same_run
+from bertsmith.recipes import (
+    FinetuneRecipe,
+    Start,
+    Vocabulary,
+    finetune_recipe,
+    merged,
+    pretrain_recipe,
+    recipe_yaml,
+    require_same_run,
+)
+from bertsmith.recipes.start import begin
 
 ENCODER = {"start": {"encoder": "tiny"}}
 MODEL = {"start": {"model": "bert-base-chinese"}}
@@ -81,6 +93,24 @@ def test_going_on_may_change_only_how_often_to_save(tmp_path):
     with pytest.raises(UserError, match=r"seed is 1 and was 0.*--overwrite") as caught:
         require_same_run(stored.but(seed=1), stored, where=tmp_path / "recipe.yaml")
     assert caught.value.code == "other_run"
+
+
+def test_rare_entries_are_a_setting():
+    texts = ["我们我们", "你好"]
+    sizes = [
+        begin(Start(encoder="tiny", vocabulary=Vocabulary(min_frequency=least)), texts, seed=0).tokenizer.vocab_size
+        for least in (1, 2, 3)
+    ]
+    assert sizes == [9, 7, 5]
+
+
+def test_who_prepares_the_texts_may_change():
+    given = {"start": {"encoder": "tiny"}, "corpus": {"paths": ["a.txt"]}}
+    stored = pretrain_recipe(objective="wwm", given=given)
+    again = stored.but(workers=3, processes=2, shards="elsewhere")
+    require_same_run(again, stored, where=Path("recipe.yaml"))
+    with pytest.raises(UserError, match="heldout_texts"):
+        require_same_run(stored.but(heldout_texts=1), stored, where=Path("recipe.yaml"))
 
 
 def test_training_reads_its_part_of_the_recipe():

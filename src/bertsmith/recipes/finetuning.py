@@ -17,7 +17,7 @@ from bertsmith.recipes.bundle import Bundle
 from bertsmith.recipes.evaluation import Measured, measure
 from bertsmith.recipes.folder import SNAPSHOTS, prepare_folder
 from bertsmith.recipes.result import FinetuneResult
-from bertsmith.recipes.schema import FinetuneRecipe, recipe_yaml
+from bertsmith.recipes.schema import FinetuneRecipe, recipe_yaml, without_free
 from bertsmith.recipes.splits import Rows, Splits
 from bertsmith.recipes.start import Beginning, begin
 from bertsmith.training import (
@@ -259,7 +259,7 @@ def _snapshots(out: Path | None, recipe: FinetuneRecipe, splits: Splits) -> Snap
 
 def _identity(recipe: FinetuneRecipe, splits: Splits) -> str:
     """Hash of the recipe and of every row: what a snapshot must agree with to be gone on from."""
-    told = hashlib.sha256(recipe_yaml(recipe.but(snapshot_every=1)).encode())
+    told = hashlib.sha256(recipe_yaml(without_free(recipe)).encode())
     for name, rows in splits.named().items():
         for record in rows.records:
             told.update(repr((name, record.text, record.text_pair, record.label)).encode("utf-8", "surrogatepass"))

@@ -2,7 +2,8 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,10 +27,11 @@ from bertsmith.pretraining import (
     load_heads,
     pretrained_heads,
 )
+from bertsmith.pretraining.ahead import MadeAhead
 from bertsmith.recipes.counting import CountingUpdates
 from bertsmith.recipes.folder import SNAPSHOTS, prepare_folder
 from bertsmith.recipes.pretraining_schema import PretrainRecipe
-from bertsmith.recipes.schema import recipe_yaml
+from bertsmith.recipes.schema import recipe_yaml, without_free
 from bertsmith.recipes.start import Beginning, begin
 from bertsmith.text import Tokenizer
 from bertsmith.text.entities import EntityLexicon
@@ -42,6 +44,7 @@ from bertsmith.training import (
     Snapshots,
     Surroundings,
     TrainingResult,
+    Updates,
     compute_dtype,
     joined_ranks,
     local_rank,
@@ -110,20 +113,21 @@ def pretrain(
     device = resolve_device(recipe.device, local_rank=local_rank())
     with using_threads(recipe.threads), joined_ranks(device) as ranks:
         run = _prepared_run(recipe, out, device, ranks, _Voice(listeners, ranks), resume=resume)
-        updates = CountingUpdates(run.updates, run.model, ranks, listeners)
-        result = train(
-            run.model,
-            updates,
-            recipe.training,
-            around=Surroundings(
-                device=device,
-                ranks=ranks,
-                snapshots=Snapshots(out / SNAPSHOTS, identity=_identity(recipe, run.corpus)),
-                resume=resume,
-                listeners=listeners,
-            ),
-            evaluate=run.heldout_metrics if run.heldout.builds else None,
-        )
+        with _made_ahead(run.updates, recipe, ranks) as made:
+            updates = CountingUpdates(made, run.model, ranks, listeners)
+            result = train(
+                run.model,
+                updates,
+                recipe.training,
+                around=Surroundings(
+                    device=device,
+                    ranks=ranks,
+                    snapshots=Snapshots(out / SNAPSHOTS, identity=_identity(recipe, run.corpus)),
+                    resume=resume,
+                    listeners=listeners,
+                ),
+                evaluate=run.heldout_metrics if run.heldout.builds else None,
+            )
         updates.look(result.steps)
         heldout = run.heldout_metrics() if run.heldout.builds and ranks.leads else {}
         return PretrainResult(
@@ -296,6 +300,16 @@ def _updates(corpus: TokenCorpus, recipe: PretrainRecipe) -> PretrainUpdates:
     return PretrainUpdates(corpus, recipe.objective, recipe.texts, seed=recipe.seed, total=min(limits))
 
 
+@contextmanager
+def _made_ahead(updates: PretrainUpdates, recipe: PretrainRecipe, ranks: Ranks) -> Iterator[Updates]:
+    """The updates, corrupted by processes of their own if the recipe wants some."""
+    if not recipe.workers:
+        yield updates
+        return
+    with MadeAhead(updates, workers=recipe.workers, rank=ranks.rank, world=ranks.world) as ahead:
+        yield ahead
+
+
 def _heldout(shards: ShardSet | None, corpus: TokenCorpus, recipe: PretrainRecipe) -> _Heldout:
     """Take some batches of the held-out documents, spread over all stages."""
     if shards is None:
@@ -347,6 +361,6 @@ def _family(family: str, model: Pretrainer) -> str:
 
 def _identity(recipe: PretrainRecipe, corpus: TokenCorpus) -> str:
     """Hash of all that decides the run: what a snapshot must agree with to be gone on from."""
-    told = recipe_yaml(recipe.but(snapshot_every=1, processes=1, shards=None))
+    told = recipe_yaml(without_free(recipe))
     meta = corpus.shards.meta.model_dump_json(exclude={"sources"})
     return hashlib.sha256(f"{told}\n{meta}".encode()).hexdigest()

@@ -22,6 +22,8 @@ class PretrainRecipe(Config):
 
     `entities` are word lists of phrases and names, `similar` a table of similar words. `shards` is
     where the tokens of the corpus are kept; None: in the run's own folder until it is complete.
+    `processes` make shards; `workers` corrupt the texts of the updates to come while this process
+    computes (0: it does so itself), with the same outcome.
     Held-out texts are measured every `selection.every` updates, at most `heldout_texts` of them.
     """
 
@@ -35,6 +37,7 @@ class PretrainRecipe(Config):
     similar: Path | None = None
     shards: Path | None = None
     processes: PositiveInt = 1
+    workers: NonNegativeInt = 0
     texts: TextPlan = TextPlan()
     heldout_texts: PositiveInt = 512
     optimizer: Optimizer = AdamW(lr=5e-5)

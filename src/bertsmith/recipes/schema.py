@@ -41,10 +41,12 @@ class DataFiles(Config):
 class Vocabulary(Config):
     """The vocabulary trained on the training texts when an encoder starts from random weights.
 
-    `level` says whether Chinese is cut into characters, or into frequent words too (WoBERT).
+    `level` says whether Chinese is cut into characters, or into frequent words too (WoBERT); what is
+    rarer than `min_frequency` is no entry.
     """
 
     size: PositiveInt = 8000
+    min_frequency: PositiveInt = 2
     level: Level = "character"
 
 
@@ -137,12 +139,12 @@ def require_corpus(chosen: Mapping[str, Any]) -> None:
 
 
 def require_same_run(recipe: C, stored: C, *, where: Path) -> None:
-    """Make sure a run goes on as it began; only how often it is saved may change.
+    """Make sure a run goes on as it began; only what leaves the model as it is may change (`FREE`).
 
     Raises:
         UserError: names the fields that differ.
     """
-    ours, theirs = (_flat(each.but(snapshot_every=1).model_dump(mode="json")) for each in (recipe, stored))
+    ours, theirs = (_flat(without_free(each).model_dump(mode="json")) for each in (recipe, stored))
     differ = [name for name in {**theirs, **ours} if ours.get(name) != theirs.get(name)]
     if differ:
         told = ", ".join(f"{name} is {ours.get(name)!r} and was {theirs.get(name)!r}" for name in differ[:5])
@@ -152,6 +154,15 @@ def require_same_run(recipe: C, stored: C, *, where: Path) -> None:
             code="other_run",
             where=str(where),
         )
+
+
+FREE: dict[str, Any] = {"snapshot_every": 1, "processes": 1, "workers": 0, "shards": None}
+"""Fields on which the model does not depend: how often it is saved, who prepares the texts, and where."""
+
+
+def without_free(recipe: C) -> C:
+    """The recipe with one and the same value in the fields the model does not depend on."""
+    return recipe.but(**{name: value for name, value in FREE.items() if name in type(recipe).model_fields})
 
 
 def _flat(values: Mapping[str, Any], path: str = "") -> dict[str, Any]:

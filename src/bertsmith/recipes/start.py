@@ -86,7 +86,8 @@ def _left_out(checkpoint: Checkpoint) -> tuple[str, ...]:
 
 
 def _trained_on(texts: Iterable[str], start: Start) -> Tokenizer:
-    return train_vocabulary(texts, size=start.vocabulary.size, level=start.vocabulary.level)
+    chosen = start.vocabulary
+    return train_vocabulary(texts, size=chosen.size, min_frequency=chosen.min_frequency, level=chosen.level)
 
 
 def _from_random_weights(start: Start, tokenizer: Tokenizer, *, seed: int) -> Beginning:
