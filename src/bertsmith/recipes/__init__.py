@@ -5,7 +5,8 @@ from bertsmith.recipes.counting import TOO_MANY_DEGRADED, degraded_warning
 from bertsmith.recipes.evaluation import Measured, evaluate_bundle, measure
 from bertsmith.recipes.finetuning import Rehearsal, finetune, rehearse
 from bertsmith.recipes.folder import LOG, METRICS, RECIPE, finish_folder, is_complete, require_run
-from bertsmith.recipes.pretraining import PretrainResult, pretrain, save_pretrained
+from bertsmith.recipes.pretrain_result import PretrainResult
+from bertsmith.recipes.pretraining import pretrain, save_pretrained
 from bertsmith.recipes.pretraining_schema import PretrainRecipe, pretrain_recipe
 from bertsmith.recipes.result import FinetuneResult
 from bertsmith.recipes.schema import (

@@ -2,11 +2,10 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -17,7 +16,6 @@ from bertsmith.encoder.checkpoint import EXTRA
 from bertsmith.encoder.families import family_of
 from bertsmith.errors import UserError
 from bertsmith.pretraining import (
-    PretrainBatch,
     Pretrainer,
     PretrainUpdates,
     TokenCorpus,
@@ -30,6 +28,8 @@ from bertsmith.pretraining import (
 from bertsmith.pretraining.ahead import MadeAhead
 from bertsmith.recipes.counting import CountingUpdates
 from bertsmith.recipes.folder import SNAPSHOTS, prepare_folder
+from bertsmith.recipes.heldout import Heldout, heldout_texts
+from bertsmith.recipes.pretrain_result import PretrainResult
 from bertsmith.recipes.pretraining_schema import PretrainRecipe
 from bertsmith.recipes.schema import recipe_yaml, without_free
 from bertsmith.recipes.start import Beginning, begin
@@ -43,7 +43,6 @@ from bertsmith.training import (
     Ranks,
     Snapshots,
     Surroundings,
-    TrainingResult,
     Updates,
     compute_dtype,
     joined_ranks,
@@ -56,46 +55,6 @@ from bertsmith.training import (
 
 VOCABULARY, SHARDS, HELD_OUT = "vocabulary", "shards", "held-out"
 GENERATOR = "generator"
-
-Build = Callable[[], PretrainBatch]
-
-
-@dataclass(frozen=True, slots=True)
-class PretrainResult:
-    """Everything a run found out. `leads` is False on the processes that only helped."""
-
-    recipe: PretrainRecipe
-    model: Pretrainer
-    tokenizer: Tokenizer
-    family: str
-    corpus: TokenCorpus
-    training: TrainingResult
-    heldout: dict[str, float]
-    heldout_documents: int
-    samples: PretrainUpdates
-    groups: tuple[ParameterGroup, ...]
-    device: torch.device
-    notes: tuple[str, ...]
-    seconds: float
-    leads: bool = True
-
-    def summary(self) -> dict[str, Any]:
-        """The object `pretrain --json` prints, without `out` and the course of the loss."""
-        result = self.training
-        return {
-            "steps": result.steps,
-            "tokens": result.tokens,
-            "objective": self.recipe.name,
-            "corpus_tokens": self.corpus.shards.tokens,
-            "excluded": self.corpus.shards.meta.excluded,
-            "losses": {name: self.heldout[name] for name in self.model.loss_names if name in self.heldout},
-            "heldout": dict(self.heldout),
-            "vocab_size": self.tokenizer.vocab_size,
-            "seconds": round(self.seconds, 3),
-            "tokens_per_second": round(result.tokens / result.seconds, 1) if result.seconds else None,
-            "seed": self.recipe.seed,
-            "notes": list(self.notes),
-        }
 
 
 def pretrain(
@@ -193,16 +152,6 @@ class _Voice:
 
 
 @dataclass(frozen=True, slots=True)
-class _Heldout:
-    """Batches of texts nothing is learned from, always the same; or why there are none."""
-
-    builds: tuple[Build, ...] = ()
-    updates: PretrainUpdates | None = None
-    documents: int = 0
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class _PreparedRun:
     """A run ready to train: model on its device, corpus in shards."""
 
@@ -211,7 +160,7 @@ class _PreparedRun:
     family: str
     corpus: TokenCorpus
     updates: PretrainUpdates
-    heldout: _Heldout
+    heldout: Heldout
     device: torch.device
     groups: tuple[ParameterGroup, ...]
     notes: tuple[str, ...]
@@ -244,7 +193,7 @@ def _prepared_run(
     model = Pretrainer(beginning.encoder, recipe.objective.all_losses, generator=generator)
     head_notes = load_heads(model, beginning.heads)
     updates = _updates(corpus, recipe)
-    heldout = _heldout(heldout_shards, corpus, recipe)
+    heldout = heldout_texts(heldout_shards, corpus, recipe)
     notes = (*beginning.notes, *head_notes, *heldout.notes, *_exclusion(recipe, shards))
     for note in notes:
         voice(note)
@@ -308,24 +257,6 @@ def _made_ahead(updates: PretrainUpdates, recipe: PretrainRecipe, ranks: Ranks) 
         return
     with MadeAhead(updates, workers=recipe.workers, rank=ranks.rank, world=ranks.world) as ahead:
         yield ahead
-
-
-def _heldout(shards: ShardSet | None, corpus: TokenCorpus, recipe: PretrainRecipe) -> _Heldout:
-    """Take some batches of the held-out documents, spread over all stages."""
-    if shards is None:
-        return _Heldout(notes=("no document of this small corpus is held out: only the training loss is measured",))
-    aside = TokenCorpus(shards, corpus.tokenizer, corpus.similar)
-    try:
-        updates = PretrainUpdates(aside, recipe.objective, recipe.texts, seed=recipe.seed, total=1)
-        number = updates.per_epoch(0)
-    except UserError as error:
-        why = f"the held-out documents are too few: {error.message}; only the training loss is measured"
-        return _Heldout(notes=(why,))
-    updates.total = number
-    wanted = max(1, recipe.heldout_texts // recipe.texts.batch_size)
-    chosen = sorted({place * number // wanted for place in range(wanted)})
-    builds = tuple(build for index in chosen for build in updates.update(0, index, at_least=1))
-    return _Heldout(builds, updates, documents=shards.documents)
 
 
 def _exclusion(recipe: PretrainRecipe, shards: ShardSet) -> tuple[str, ...]:
