@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from bertsmith.errors import UserError
 from bertsmith.training import AdamW, Lamb, TrainingConfig, group_table, parameter_groups
-from bertsmith.training.optimizer import build_optimizer, set_rates
+from bertsmith.training.groups import build_optimizer, set_rates
 
 from .toy import ToyModel
 
@@ -91,3 +92,35 @@ def test_yaml_numbers_without_a_dot_are_numbers():
 def test_rates_out_of_range_are_refused(wrong):
     with pytest.raises(ValidationError):
         AdamW.model_validate(wrong)
+
+
+def test_as_the_authors_code_only_layers_are_decayed():
+    """run_classifier_discriminative.py: lr · decay^(11 − i) for `layer.i`, the rest at the full rate."""
+    config = AdamW(lr=2e-5, layer_decay=0.95, decayed="layers")
+    assert config.rate(0, 12) == config.rate(13, 12) == 2e-5
+    for number in range(12):
+        assert math.isclose(config.rate(number + 1, 12), 2e-5 * 0.95 ** (11 - number))
+
+
+def test_rates_by_name_and_the_last_that_fits_holds():
+    found = rates(CONFIG.but(rates={"layers\\..*": 0.5, "layers\\.1\\.weight": 0.25, "head\\.bias": 0.125}))
+    assert (found["layers.0.weight"], found["layers.1.weight"], found["layers.1.bias"]) == (0.5, 0.25, 0.5)
+    assert (found["head.weight"], found["head.bias"], found["embeddings.weight"]) == (1e-2, 0.125, 2.5e-4)
+    names = [group.name for group in parameter_groups(ToyModel(), CONFIG.but(rates={"head\\.bias": 0.125}))]
+    assert "head (head\\.bias)" in names
+
+
+@pytest.mark.parametrize("pattern", ["head", "nothing.*", "crf"])
+def test_a_rate_for_nothing_is_refused(pattern):
+    with pytest.raises(UserError, match=r"optimizer\.rates: .* the whole name of no parameter"):
+        parameter_groups(ToyModel(), CONFIG.but(rates={pattern: 0.1}))
+
+
+def test_a_pattern_hidden_by_a_later_one_is_refused():
+    with pytest.raises(UserError, match="a later pattern has them all"):
+        parameter_groups(ToyModel(), CONFIG.but(rates={"head\\.bias": 0.1, "head\\..*": 0.2}))
+
+
+def test_what_is_no_pattern_is_refused():
+    with pytest.raises(ValidationError, match="no regular expression"):
+        AdamW(rates={"head(": 0.1})

@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from bertsmith.training import AdamW, BertAdam, Constant, Evaluated, Lamb, Linear, Updated, parameter_groups
-from bertsmith.training.optimizer import OptimizerConfig, build_optimizer, set_rates
+from bertsmith.training.groups import build_optimizer, set_rates
+from bertsmith.training.optimizer import OptimizerConfig
 from bertsmith.training.state import optimizer_state, put_optimizer_state
 
 from .toy import CONFIG, ToyModel, log_lines, toy_run

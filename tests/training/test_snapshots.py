@@ -9,7 +9,7 @@ from torch.testing import assert_close
 
 from bertsmith.errors import UserError
 from bertsmith.training import AdamW, Snapshots, parameter_groups
-from bertsmith.training.optimizer import build_optimizer
+from bertsmith.training.groups import build_optimizer
 from bertsmith.training.snapshots import Progress, Snapshot, differences
 from bertsmith.training.state import put_weights, weights_of
 

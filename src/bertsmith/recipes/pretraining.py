@@ -206,7 +206,7 @@ def _prepared_run(
         updates=updates,
         heldout=heldout,
         device=device,
-        groups=tuple(parameter_groups(model, recipe.optimizer)),
+        groups=tuple(parameter_groups(model, recipe.optimizer, recipe.freeze)),
         notes=notes,
     )
 

@@ -14,7 +14,17 @@ from bertsmith.pretraining import OBJECTIVES, Objective, TextPlan
 from bertsmith.recipes.further import fitting_objective, preset_values
 from bertsmith.recipes.schema import Start, merged, read_yaml, require_corpus
 from bertsmith.text import ChineseSegmenter, SegmenterConfig
-from bertsmith.training import AdamW, Budget, DeviceName, Optimizer, Precision, Selection, TrainingConfig
+from bertsmith.training import (
+    AdamW,
+    Averaging,
+    Budget,
+    DeviceName,
+    Freezing,
+    Optimizer,
+    Precision,
+    Selection,
+    TrainingConfig,
+)
 
 
 class PretrainRecipe(Config):
@@ -41,6 +51,8 @@ class PretrainRecipe(Config):
     texts: TextPlan = TextPlan()
     heldout_texts: PositiveInt = 512
     optimizer: Optimizer = AdamW(lr=5e-5)
+    freeze: Freezing | None = None
+    averaging: Averaging | None = None
     budget: Budget = Budget(epochs=None, max_steps=1000)
     selection: Selection = Selection(every=200, metric="loss", better="lower", keep="last")
     precision: Precision = "auto"

@@ -1,5 +1,6 @@
 """The one training loop and its parts: optimizer, steps, snapshots, processes, devices, onlookers."""
 
+from bertsmith.training.averaging import Averaging, Ema, Swa
 from bertsmith.training.config import Budget, Selection, TrainingConfig
 from bertsmith.training.devices import DeviceName, resolve_device, using_threads
 from bertsmith.training.events import (
@@ -13,18 +14,11 @@ from bertsmith.training.events import (
     TrainingResult,
     Updated,
 )
+from bertsmith.training.freezing import Bottom, Freezing, Gradual
+from bertsmith.training.groups import ParameterGroup, group_table, parameter_groups
 from bertsmith.training.log import LogFile
 from bertsmith.training.loop import Surroundings, train
-from bertsmith.training.optimizer import (
-    AdamW,
-    BertAdam,
-    Lamb,
-    Optimizer,
-    OptimizerConfig,
-    ParameterGroup,
-    group_table,
-    parameter_groups,
-)
+from bertsmith.training.optimizer import AdamW, BertAdam, Lamb, Optimizer, OptimizerConfig
 from bertsmith.training.precision import Precision, autocast, compute_dtype
 from bertsmith.training.progress import ProgressBar, ProgressLines, progress_listener
 from bertsmith.training.protocols import Build, Evaluate, MicroBatch, Trainable, Updates
@@ -44,7 +38,9 @@ from bertsmith.training.step import Step, plain
 
 __all__ = [
     "AdamW",
+    "Averaging",
     "BertAdam",
+    "Bottom",
     "Budget",
     "Build",
     "Constant",
@@ -52,10 +48,13 @@ __all__ = [
     "CosineRestarts",
     "Counted",
     "DeviceName",
+    "Ema",
     "Ended",
     "Evaluate",
     "Evaluated",
     "Event",
+    "Freezing",
+    "Gradual",
     "Lamb",
     "Linear",
     "Listener",
@@ -77,6 +76,7 @@ __all__ = [
     "Started",
     "Step",
     "Surroundings",
+    "Swa",
     "Trainable",
     "TrainingConfig",
     "TrainingResult",

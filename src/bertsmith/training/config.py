@@ -5,6 +5,8 @@ from typing import Literal
 from pydantic import NonNegativeInt, PositiveInt, model_validator
 
 from bertsmith.config import Config
+from bertsmith.training.averaging import Averaging
+from bertsmith.training.freezing import Freezing
 from bertsmith.training.optimizer import AdamW, Optimizer
 from bertsmith.training.precision import Precision
 
@@ -40,6 +42,8 @@ class TrainingConfig(Config):
     """Everything the loop needs to know besides the model and the data."""
 
     optimizer: Optimizer = AdamW()
+    freeze: Freezing | None = None
+    averaging: Averaging | None = None
     budget: Budget = Budget()
     selection: Selection = Selection()
     precision: Precision = "auto"

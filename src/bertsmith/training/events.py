@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bertsmith.training.optimizer import ParameterGroup
+from bertsmith.training.groups import ParameterGroup
 
 
 @dataclass(frozen=True, slots=True)

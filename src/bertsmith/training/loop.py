@@ -11,11 +11,12 @@ from torch import Tensor
 
 from bertsmith.errors import Interrupted
 from bertsmith.training.allocator import keep_freed_memory
+from bertsmith.training.averaging import averager
 from bertsmith.training.calendar import Calendar
 from bertsmith.training.config import TrainingConfig
 from bertsmith.training.determinism import deterministic
 from bertsmith.training.events import Ended, Evaluated, Event, Listener, Noticed, Started, TrainingResult, Updated
-from bertsmith.training.optimizer import build_optimizer, parameter_groups
+from bertsmith.training.groups import build_optimizer, parameter_groups, thaw
 from bertsmith.training.precision import compute_dtype
 from bertsmith.training.protocols import Evaluate, Trainable, Updates
 from bertsmith.training.ranks import ALONE, CPU, Ranks
@@ -69,6 +70,7 @@ def train(
             result = run.to_end(signals)
         finally:
             run.tell(Ended(result))
+            thaw(run.groups, None)
             model.eval()
         return result
 
@@ -88,7 +90,7 @@ class _Run:
     ) -> None:
         self.model, self.updates, self.config, self.around, self.evaluate = model, updates, config, around, evaluate
         self.calendar = Calendar(updates, config.budget)
-        self.groups = tuple(parameter_groups(model, config.optimizer))
+        self.groups = tuple(parameter_groups(model, config.optimizer, config.freeze))
         self.optimizer = build_optimizer(self.groups, config.optimizer)
         self.dtype = compute_dtype(config.precision, around.device)
         self.update = Updater(
@@ -100,6 +102,7 @@ class _Run:
             seed=config.seed,
             max_grad_norm=config.optimizer.max_grad_norm,
         )
+        self.average = averager(config.averaging, model, self.calendar.total)
         self.progress = Progress()
         self.best: dict[str, Tensor] | None = None
         self.saved_step = 0
@@ -155,8 +158,9 @@ class _Run:
         self.progress, self.saved_step = snapshot.progress, step
         put_weights(self.model, snapshot.model)
         put_optimizer_state(self.optimizer, self.groups, snapshot.optimizer)
+        self.average.restore(snapshot.average)
         if self.config.selection.keep == "best" and self.progress.best_step is not None:
-            self.best = dict(snapshot.best or snapshot.model)
+            self.best = dict(snapshot.best or snapshot.average or snapshot.model)
         for text in differences(snapshot.environment, self._environment()):
             self.tell(Noticed(text))
 
@@ -166,8 +170,10 @@ class _Run:
         epoch, index = self.calendar.place(number)
         builds = self.updates.update(epoch, index, at_least=self.around.ranks.world)
         self.model.train()
+        thaw(self.groups, epoch)
         factor = self.config.optimizer.schedule.factor(number, self.calendar.total)
         outcome = self.update(number, builds, factor=factor)
+        self.average.follow(number + 1)
         seconds = time.perf_counter() - began
         self.progress = self.progress.but(
             step=number + 1,
@@ -195,14 +201,14 @@ class _Run:
         if self.evaluate is None or not evaluation_is_due(self.progress, self.config.selection, self.calendar):
             return
         try:
-            with signals.at_once() if self.around.ranks.world == 1 else nullcontext():
+            with signals.at_once() if self.around.ranks.world == 1 else nullcontext(), self.average.in_place():
                 metrics = self.around.ranks.from_leader(self._measured(self.evaluate))
         except Interrupted:
             self._stop()
         self.progress = judged(self.progress, metrics, self.config.selection)
         is_best = self.progress.best_step == step
         if is_best and self.config.selection.keep == "best":
-            self.best = copy_of(weights_of(self.model))
+            self.best = copy_of(self.average.weights())
         epoch = self.calendar.epochs_done(step)
         self.tell(Evaluated(step, epoch, metrics, is_best=is_best, run_seconds=self.progress.seconds))
 
@@ -224,6 +230,7 @@ class _Run:
                 model=weights_of(self.model),
                 optimizer=optimizer_state(self.optimizer, self.groups),
                 best=None if self.progress.best_step == step else self.best,
+                average=self.average.state(),
             )
         )
         self.saved_step = step
@@ -243,8 +250,7 @@ class _Run:
         }
 
     def _result(self) -> TrainingResult:
-        if self.best is not None:
-            put_weights(self.model, self.best)
+        put_weights(self.model, self.average.weights() if self.best is None else self.best)
         progress = self.progress
         return TrainingResult(
             steps=progress.step,

@@ -1,37 +1,39 @@
-"""Which weight learns how fast: a rate for every depth, no decay where it makes no sense, and the rule of the steps."""
+"""The rule of the steps, and the rate of every depth."""
 
 import math
+import re
 from abc import abstractmethod
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import Field, NonNegativeFloat, PositiveFloat
-from torch import nn
+from pydantic import Field, NonNegativeFloat, PositiveFloat, field_validator
 
 from bertsmith.config import Config
 from bertsmith.training.lamb import LayerwiseAdam
-from bertsmith.training.protocols import Trainable
 from bertsmith.training.schedule import Linear, Schedule
 
 Momentum = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
 class OptimizerConfig(Config):
-    """What every optimizer has: rates by depth, decay, moments, clipping, schedule.
+    """What every optimizer has: rates by depth or by name, decay, moments, clipping, schedule.
 
     The head learns at `head_lr` (`lr` if None), the encoder's last layer at `lr`, every layer below
-    at `layer_decay` times the rate of the one above, the embeddings one step below the first layer
-    (Sun et al. 2019, arXiv 1905.05583 §5.3.3; their code leaves the embeddings at the full rate).
-    ELECTRA's code decays the last layer already twice: its `lr` and 0.8 are our head_lr = `lr`,
-    lr = 0.8² · `lr`. A `layer_decay` of 1 is off; so is a `max_grad_norm` of 0.
+    at `layer_decay` times the rate of the one above (Sun et al. 2019, arXiv 1905.05583 §5.3.4). With
+    `decayed: all` the embeddings lie one step below the first layer, as the formula has it; with
+    `decayed: layers` they keep `lr`, as in the authors' code, which decays only what is named
+    `layer.i` (run_classifier_discriminative.py). ELECTRA's code decays the last layer already twice:
+    its `lr` and 0.8 are our head_lr = `lr`, lr = 0.8² · `lr`. `rates` names parameters by a regular
+    expression that fits their whole name (`head\\..*`) and sets their peak rate; the last that fits
+    holds. A `layer_decay` of 1 is off; so is a `max_grad_norm` of 0.
     """
 
     lr: PositiveFloat = 5e-5
     head_lr: PositiveFloat | None = None
     layer_decay: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
+    decayed: Literal["all", "layers"] = "all"
+    rates: dict[str, PositiveFloat] = Field(default={})
     weight_decay: NonNegativeFloat = 0.01
     betas: tuple[Momentum, Momentum] = (0.9, 0.999)
     eps: PositiveFloat = 1e-8
@@ -42,7 +44,23 @@ class OptimizerConfig(Config):
         """Peak learning rate of a parameter at this depth."""
         if depth > top_depth:
             return self.head_lr or self.lr
+        if depth == 0 and self.decayed == "layers":
+            return self.lr
         return self.lr * self.layer_decay ** (top_depth - depth)
+
+    def named(self, parameter: str) -> str | None:
+        """The last pattern of `rates` that fits the name of a parameter."""
+        return next((pattern for pattern in reversed(self.rates) if re.fullmatch(pattern, parameter)), None)
+
+    @field_validator("rates")
+    @classmethod
+    def _patterns(cls, rates: dict[str, float]) -> dict[str, float]:
+        for pattern in rates:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
+        return rates
 
     @abstractmethod
     def build(self, groups: Sequence[dict[str, Any]]) -> torch.optim.Optimizer:
@@ -62,7 +80,9 @@ class AdamW(OptimizerConfig):
 class BertAdam(OptimizerConfig):
     """AdamW without bias correction, as in the code of Devlin et al. 2019: the first steps are longer.
 
-    It makes fine-tuning on few texts unstable (Zhang et al. 2021, arXiv 2006.05987 §4); here to repeat results.
+    It makes fine-tuning on few texts unstable (Zhang et al. 2021, arXiv 2006.05987 §4); here to repeat
+    results. Gradients are clipped by their common norm, as BERT's code does; the PyTorch copy that
+    Sun et al. 2019 used clips every tensor by itself.
     """
 
     kind: Literal["bert_adam"] = "bert_adam"
@@ -98,79 +118,3 @@ class Lamb(OptimizerConfig):
 
 
 Optimizer = Annotated[AdamW | BertAdam | Lamb, Field(discriminator="kind")]
-
-
-@dataclass(frozen=True, slots=True)
-class ParameterGroup:
-    """Parameters that learn at one rate with one weight decay."""
-
-    name: str
-    rate: float
-    weight_decay: float
-    parameters: dict[str, nn.Parameter]
-
-    @property
-    def size(self) -> int:
-        """How many numbers the group holds."""
-        return sum(parameter.numel() for parameter in self.parameters.values())
-
-
-def parameter_groups(model: Trainable, config: OptimizerConfig) -> list[ParameterGroup]:
-    """Trainable parameters from the head down to the embeddings.
-
-    Biases and LayerNorm weights, all that has fewer than two dimensions, are not decayed.
-    """
-    members: dict[tuple[int, bool], dict[str, nn.Parameter]] = defaultdict(dict)
-    for name, parameter in model.named_parameters():
-        if parameter.requires_grad:
-            members[min(model.depth_of(name), model.top_depth + 1), parameter.ndim < 2][name] = parameter
-    return [
-        ParameterGroup(
-            name=_group_name(depth, model.top_depth),
-            rate=config.rate(depth, model.top_depth),
-            weight_decay=0.0 if small else config.weight_decay,
-            parameters=members[depth, small],
-        )
-        for depth, small in sorted(members, key=lambda key: (-key[0], key[1]))
-    ]
-
-
-def group_table(groups: Sequence[ParameterGroup]) -> str:
-    """The groups as text: name, rate, decay, numbers, tensors."""
-    rows = [("group", "rate", "decay", "numbers", "tensors")]
-    for group in groups:
-        names = ", ".join(group.parameters)
-        short = names if len(names) <= 60 else f"{names[:57]}..."
-        rows.append((group.name, f"{group.rate:.3g}", f"{group.weight_decay:g}", f"{group.size:,}", short))
-    widths = [max(len(row[column]) for row in rows) for column in range(5)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
-
-
-def build_optimizer(groups: Sequence[ParameterGroup], config: OptimizerConfig) -> torch.optim.Optimizer:
-    """The optimizer of these groups. Each group remembers its `peak_lr`."""
-    return config.build(
-        [
-            {
-                "params": list(group.parameters.values()),
-                "lr": group.rate,
-                "peak_lr": group.rate,
-                "weight_decay": group.weight_decay,
-            }
-            for group in groups
-        ]
-    )
-
-
-def set_rates(optimizer: torch.optim.Optimizer, factor: float) -> float:
-    """Bring every group to this share of its peak rate; return the highest rate."""
-    for group in optimizer.param_groups:
-        group["lr"] = group["peak_lr"] * factor
-    return max(float(group["lr"]) for group in optimizer.param_groups)
-
-
-def _group_name(depth: int, top_depth: int) -> str:
-    if depth > top_depth:
-        return "head"
-    return f"layer {depth}" if depth else "embeddings"

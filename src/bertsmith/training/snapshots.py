@@ -42,8 +42,9 @@ class Header(Config):
 class Snapshot:
     """Where a run stands and all it needs to go on.
 
-    `best` are the best weights so far, None if there are none or they are `model`. `environment`
-    says what else decides the last digits: versions, threads, dtype.
+    `average` are the averaged weights, if the run has them. `best` are the best weights so far, None if
+    there are none or they are `average` or, without one, `model`. `environment` says what else decides
+    the last digits: versions, threads, dtype.
     """
 
     progress: Progress
@@ -51,6 +52,7 @@ class Snapshot:
     model: Mapping[str, Tensor]
     optimizer: Mapping[str, Tensor]
     best: Mapping[str, Tensor] | None
+    average: Mapping[str, Tensor] | None = None
 
 
 class Snapshots:
@@ -75,6 +77,8 @@ class Snapshots:
             write_tensors(folder / "optimizer.safetensors", snapshot.optimizer)
             if snapshot.best is not None:
                 write_tensors(folder / "best.safetensors", snapshot.best)
+            if snapshot.average is not None:
+                write_tensors(folder / "average.safetensors", snapshot.average)
             write_text(folder / "progress.json", header.model_dump_json(indent=1) + "\n")
         for old in self.steps()[:-2]:
             shutil.rmtree(self._path(old), ignore_errors=True)
@@ -123,13 +127,14 @@ class Snapshots:
                 code="other_run",
                 where=str(folder),
             )
-        best = folder / "best.safetensors"
+        best, average = folder / "best.safetensors", folder / "average.safetensors"
         return Snapshot(
             progress=header.progress,
             environment=header.environment,
             model=load_file(folder / "model.safetensors"),
             optimizer=load_file(folder / "optimizer.safetensors"),
             best=load_file(best) if best.exists() else None,
+            average=load_file(average) if average.exists() else None,
         )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from bertsmith.training.optimizer import ParameterGroup
+from bertsmith.training.groups import ParameterGroup
 from bertsmith.training.protocols import Trainable
 
 

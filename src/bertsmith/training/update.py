@@ -10,7 +10,7 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from bertsmith.errors import UserError
 from bertsmith.training.determinism import seed_micro_batch
-from bertsmith.training.optimizer import set_rates
+from bertsmith.training.groups import set_rates
 from bertsmith.training.protocols import Build, MicroBatch, Trainable
 from bertsmith.training.ranks import Ranks
 from bertsmith.training.step import Step
