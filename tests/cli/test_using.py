@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from bertsmith.batch import pack
-from bertsmith.data import read_records
+from bertsmith.data import Record, read_records
 from bertsmith.encoder import load_checkpoint
 from bertsmith.recipes import load_bundle
 
@@ -120,10 +120,10 @@ def test_json_holds_all_answers_and_probabilities_on_request(trained, capsys):
 
 def test_a_text_alone_is_answered_as_in_company(trained):
     bundle = load_bundle(trained / "out")
-    texts = [text for text, _ in rows(40, seed=5)]
+    told = [Record(text) for text, _ in rows(40, seed=5)]
     cpu = torch.device("cpu")
-    together = bundle.probabilities(bundle.prepare(texts, None), device=cpu)
-    alone = [bundle.probabilities(bundle.prepare([text], None), device=cpu)[0] for text in texts]
+    together = bundle.outputs(bundle.prepare(told), device=cpu).values
+    alone = [bundle.outputs(bundle.prepare([record]), device=cpu).values[0] for record in told]
     np.testing.assert_allclose(np.stack(alone), together, atol=1e-5)
 
 
@@ -176,7 +176,8 @@ def test_transformers_loads_the_encoder(trained):
     bundle = load_bundle(trained / "out")
     ours = load_checkpoint(trained / "out").encoder
     for text, _ in rows(3, seed=8):
-        (example,) = bundle.prepare([text], None).examples
+        (reading,) = bundle.prepare([Record(text)]).readings
+        (example,) = reading.sequences
         inputs = tokenizer(text, return_tensors="pt")
         assert inputs["input_ids"][0].tolist() == example.token_ids.tolist()
         with torch.no_grad():
@@ -193,7 +194,7 @@ def test_transformers_loads_the_classifier_on_the_pooler(files, capsys):
     assert model.config.id2label == {0: "neg", 1: "pos"}
     bundle = load_bundle(files / "out")
     texts = [text for text, _ in rows(6, seed=9)]
-    ours = bundle.probabilities(bundle.prepare(texts, None), device=torch.device("cpu"))
+    ours = bundle.outputs(bundle.prepare(list(map(Record, texts))), device=torch.device("cpu")).values
     with torch.no_grad():
         theirs = model(**tokenizer(texts, return_tensors="pt", padding=True)).logits.softmax(-1)
     np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-4)
@@ -224,8 +225,8 @@ def test_pairs(files, capsys):
     assert [row["prediction"] for row in answers] == [row["prediction"] for row in stored]
     measured = call(capsys, "evaluate", "--data", files / "test.csv", *used).json
     assert measured["metrics"] == pytest.approx(told.json["test"], abs=1e-6)
-    (example,) = load_bundle(files / "out").prepare(["good film"], ["bad film"]).examples
-    assert example.segment_ids.tolist() == [0, 0, 0, 0, 1, 1, 1]
+    (reading,) = load_bundle(files / "out").prepare([Record("good film", "bad film")]).readings
+    assert reading.sequences[0].segment_ids.tolist() == [0, 0, 0, 0, 1, 1, 1]
 
 
 @pytest.mark.parametrize("keep", ["head", "tail", "head_tail"])

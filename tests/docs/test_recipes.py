@@ -18,7 +18,7 @@ TRAIN = {"classification": "train.csv", "pair": "pairs.csv"}
 def test_recipes_run(path: Path, workplace: Path):
     values = yaml.safe_load(path.read_text(encoding="utf-8"))
     recipe = FinetuneRecipe.model_validate(values)
-    train = recipe.data.train if Path(recipe.data.train).exists() else TRAIN[recipe.task]
+    train = recipe.data.train if Path(recipe.data.train).exists() else TRAIN[recipe.task.kind]
     line = ["finetune", "--recipe", str(path), "--train", train, "--out", "out", "--set", "budget.max_steps=2"]
     assert main([*line, "--device", "cpu"]) == 0
     assert {"model.safetensors", "report.html", "recipe.yaml"} <= {file.name for file in Path("out").iterdir()}

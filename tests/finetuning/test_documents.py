@@ -58,7 +58,7 @@ def test_what_is_lost_is_counted(tokenizer):
     assert made.truncated == Truncated(texts=2, tokens=4)
     assert made.full_lengths.tolist() == [8, 4, 6]
     assert made.lengths.tolist() == [5, 4, 5]
-    assert tokenizer.tokens(made.examples[0].token_ids) == ["[CLS]", "four", "five", "six", "[SEP]"]
+    assert tokenizer.tokens(made.readings[0].sequences[0].token_ids) == ["[CLS]", "four", "five", "six", "[SEP]"]
 
 
 def test_pairs_are_counted_together(tokenizer):
@@ -66,8 +66,16 @@ def test_pairs_are_counted_together(tokenizer):
     made = prepare(firsts, seconds, tokenizer, Truncate(), max_length=7)
     assert made.truncated == Truncated(texts=1, tokens=3)
     assert made.full_lengths.tolist() == [10, 5]
-    assert tokenizer.tokens(made.examples[0].token_ids) == ["[CLS]", "one", "two", "[SEP]", "six", "seven", "[SEP]"]
-    assert made.examples[0].segment_ids.tolist() == [0, 0, 0, 0, 1, 1, 1]
+    assert tokenizer.tokens(made.readings[0].sequences[0].token_ids) == [
+        "[CLS]",
+        "one",
+        "two",
+        "[SEP]",
+        "six",
+        "seven",
+        "[SEP]",
+    ]
+    assert made.readings[0].sequences[0].segment_ids.tolist() == [0, 0, 0, 0, 1, 1, 1]
 
 
 @given(

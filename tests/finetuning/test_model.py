@@ -8,18 +8,17 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 from torch.testing import assert_close
 
-from bertsmith.batch import pack
 from bertsmith.data import BatchPlan
-from bertsmith.finetuning import FineTuner, LabelledBatch, LabelledUpdates, probabilities
+from bertsmith.finetuning import FineTuner, LabelledBatch, LabelledUpdates, Targets, pack_readings, predict
 from bertsmith.training import AdamW, Budget, Selection, TrainingConfig, parameter_groups, train
 
-from .samples import LABELS, examples, tuner
+from .samples import LABELS, readings, tuner
 
 CPU = torch.device("cpu")
 
 
 def batch(lengths: list[int], targets: list[int]) -> LabelledBatch:
-    return LabelledBatch(pack(examples(lengths)), torch.tensor(targets))
+    return LabelledBatch(pack_readings(readings(lengths)), torch.tensor(targets))
 
 
 def test_loss_is_the_sum_and_the_weights_make_it_the_mean():
@@ -57,9 +56,9 @@ def test_rates_by_depth():
 )
 def test_prediction_does_not_depend_on_company(lengths, max_tokens, seed):
     model = tuner(seed=seed)
-    texts = examples(lengths, seed)
-    together = probabilities(model, texts, device=CPU, max_tokens=max_tokens)
-    alone = [probabilities(model, [text], device=CPU)[0] for text in texts]
+    texts = readings(lengths, seed)
+    together = predict(model, [texts], device=CPU, max_tokens=max_tokens).values
+    alone = [predict(model, [[text]], device=CPU).values[0] for text in texts]
     np.testing.assert_allclose(together, np.stack(alone), atol=1e-5)
     np.testing.assert_allclose(together.sum(1), 1.0, atol=1e-6)
 
@@ -67,8 +66,8 @@ def test_prediction_does_not_depend_on_company(lengths, max_tokens, seed):
 @pytest.mark.parametrize("training", [True, False])
 def test_prediction_leaves_the_mode_as_it_was_and_drops_nothing(training):
     model = tuner(dropout=0.5).train(training)
-    texts = examples([5, 8])
-    one, two = (probabilities(model, texts, device=CPU) for _ in range(2))
+    texts = readings([5, 8])
+    one, two = (predict(model, [texts], device=CPU).values for _ in range(2))
     assert (one == two).all()
     assert model.training is training
 
@@ -78,14 +77,14 @@ def test_prediction_leaves_the_mode_as_it_was_and_drops_nothing(training):
 
 def trained(model: FineTuner, plan: BatchPlan, steps: int, lr: float = 5e-3) -> FineTuner:
     lengths = [3, 9, 4, 7, 5, 8, 6, 11]
-    targets = np.arange(len(lengths)) % len(LABELS)
+    targets = Targets(np.arange(len(lengths)) % len(LABELS))
     config = TrainingConfig(
         optimizer=AdamW(lr=lr),
         budget=Budget(epochs=None, max_steps=steps),
         selection=Selection(keep="last"),
         precision="float32",
     )
-    train(model, LabelledUpdates(examples(lengths), targets, plan, seed=0), config)
+    train(model, LabelledUpdates([readings(lengths)], targets, plan, seed=0), config)
     return model
 
 
@@ -99,8 +98,8 @@ def test_updates_in_parts_equal_updates_in_one(weights):
 
 def test_eight_texts_are_learned_by_heart():
     lengths = [3, 9, 4, 7, 5, 8, 6, 11]
-    texts, targets = examples(lengths), np.arange(8) % 3
+    texts, targets = readings(lengths), np.arange(8) % 3
     model = trained(tuner(dropout=0.1), BatchPlan(batch_size=8), 90)
-    chances = probabilities(model, texts, device=CPU)
+    chances = predict(model, [texts], device=CPU).values
     assert (chances.argmax(1) == targets).all()
     assert chances[np.arange(8), targets].min() > 0.8

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bertsmith.data import BatchPlan
-from bertsmith.finetuning import LabelledUpdates
+from bertsmith.finetuning import LabelledUpdates, Targets
 
-from .samples import examples
+from .samples import examples, readings
 
 PLANS = st.builds(
     BatchPlan,
@@ -22,7 +22,7 @@ PLANS = st.builds(
 
 def updates(lengths: list[int], plan: BatchPlan, seed: int = 0) -> LabelledUpdates:
     """The target of a text is its row, so that batches tell which texts they hold."""
-    return LabelledUpdates(examples(lengths), np.arange(len(lengths)), plan, seed=seed)
+    return LabelledUpdates([readings(lengths)], Targets(np.arange(len(lengths))), plan, seed=seed)
 
 
 def rows_of(made: LabelledUpdates, epoch: int, at_least: int = 1) -> list[list[list[int]]]:
@@ -40,10 +40,12 @@ def test_every_text_once_an_epoch_with_its_own_target(lengths, plan, epoch):
     for index in range(made.per_epoch(epoch)):
         for build in made.update(epoch, index, at_least=1):
             batch = build()
-            assert batch.num_tokens == sum(batch.texts.lengths)
+            assert batch.num_tokens == sum(batch.texts.sequences.lengths)
             assert batch.num_tokens <= plan.max_tokens or len(batch.targets) == 1
             for row, tokens in zip(
-                batch.targets.tolist(), batch.texts.token_ids.split(list(batch.texts.lengths)), strict=True
+                batch.targets.tolist(),
+                batch.texts.sequences.token_ids.split(list(batch.texts.sequences.lengths)),
+                strict=True,
             ):
                 assert tokens.tolist() == texts[row].token_ids.tolist()
                 seen.append(row)
@@ -74,5 +76,5 @@ def test_batches_travel_to_a_device_whole():
     (build,) = updates([4, 6], BatchPlan(batch_size=2)).update(0, 0, at_least=1)
     batch = build()
     moved = batch.to("meta")
-    assert moved.texts.token_ids.device == moved.targets.device == torch.device("meta")
+    assert moved.texts.sequences.token_ids.device == moved.targets.device == torch.device("meta")
     assert moved.num_tokens == batch.num_tokens == 10

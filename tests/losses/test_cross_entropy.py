@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 from torch.testing import assert_close
 
-from bertsmith.losses import CrossEntropy, Total, balanced_weights
+from bertsmith.losses import CrossEntropy, LabelFacts, Total, balanced_weights
 
 SCORES = torch.randn(11, 3, generator=torch.Generator().manual_seed(0)) * 3
 TARGETS = torch.tensor([0, 1, 2, 2, 1, 0, 0, 2, 1, 1, 0])
@@ -22,8 +22,12 @@ CHOICES = [
 ]
 
 
+def facts(*counts: int) -> LabelFacts:
+    return LabelFacts.of([str(number) for number in range(len(counts))], counts)
+
+
 def test_value_by_hand():
-    criterion = CrossEntropy().build((1, 1))
+    criterion = CrossEntropy().build(facts(1, 1))
     total = criterion.loss(torch.tensor([[math.log(3.0), 0.0], [0.0, 0.0]]), torch.tensor([0, 1]))
     assert_close(total.sum.item(), math.log(4 / 3) + math.log(2))
     assert total.weight == 2
@@ -31,7 +35,7 @@ def test_value_by_hand():
 
 @pytest.mark.parametrize("config", CHOICES, ids=str)
 def test_mean_is_torchs_mean(config):
-    criterion = config.build((4, 4, 3))
+    criterion = config.build(facts(4, 4, 3))
     expected = F.cross_entropy(
         SCORES, TARGETS, weight=criterion.class_weights, label_smoothing=criterion.label_smoothing
     )
@@ -41,7 +45,7 @@ def test_mean_is_torchs_mean(config):
 @pytest.mark.parametrize("config", CHOICES, ids=str)
 @given(cut=st.integers(1, 10))
 def test_parts_add_up_to_the_whole(config, cut):
-    criterion = config.build((4, 4, 3))
+    criterion = config.build(facts(4, 4, 3))
     parts = [criterion.loss(SCORES[:cut], TARGETS[:cut]), criterion.loss(SCORES[cut:], TARGETS[cut:])]
     whole = criterion.loss(SCORES, TARGETS)
     assert_close(Total(parts[0].sum + parts[1].sum, parts[0].weight + parts[1].weight), whole)
@@ -50,16 +54,16 @@ def test_parts_add_up_to_the_whole(config, cut):
 @pytest.mark.parametrize("config", CHOICES, ids=str)
 @given(order=st.permutations(range(11)))
 def test_order_of_items_does_not_matter(config, order):
-    criterion = config.build((4, 4, 3))
+    criterion = config.build(facts(4, 4, 3))
     assert_close(criterion.loss(SCORES[list(order)], TARGETS[list(order)]), criterion.loss(SCORES, TARGETS))
 
 
 def test_low_precision_scores_are_summed_in_float32():
-    assert CrossEntropy().build((1, 1, 1)).loss(SCORES.bfloat16(), TARGETS).sum.dtype == torch.float32
+    assert CrossEntropy().build(facts(1, 1, 1)).loss(SCORES.bfloat16(), TARGETS).sum.dtype == torch.float32
 
 
 def test_answer_is_the_likeliest_label():
-    criterion = CrossEntropy().build((1, 1, 1))
+    criterion = CrossEntropy().build(facts(1, 1, 1))
     probabilities = criterion.probabilities(SCORES)
     assert_close(probabilities.sum(-1), torch.ones(11))
     assert torch.equal(criterion.answer(SCORES), probabilities.argmax(-1))
@@ -74,6 +78,6 @@ def test_balanced_weights_give_every_label_the_same_say():
 
 def test_weights_that_do_not_fit_the_labels_are_refused():
     with pytest.raises(ValueError, match="2 class_weights for 3 labels"):
-        CrossEntropy(class_weights=(1.0, 2.0)).build((1, 1, 1))
+        CrossEntropy(class_weights=(1.0, 2.0)).build(facts(1, 1, 1))
     with pytest.raises(ValueError, match="at least one item of every label"):
-        CrossEntropy(class_weights="balanced").build((3, 0))
+        CrossEntropy(class_weights="balanced").build(facts(3, 0))

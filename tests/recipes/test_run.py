@@ -85,7 +85,7 @@ def test_equal_texts_and_groups_are_not_parted_by_the_split(shape):
 
 def test_labels_that_are_numbers_are_in_their_order(shape):
     made = [Record(f"text {place}", None, str(place % 12), where=str(place)) for place in range(48)]
-    assert make_splits({"train": made, "dev": made}, recipe_for(shape)).labels == tuple(map(str, range(12)))
+    assert make_splits({"train": made, "dev": made}, recipe_for(shape)).answers.names == tuple(map(str, range(12)))
 
 
 def test_saved_and_loaded_it_answers_the_same(shape, tmp_path):
@@ -97,20 +97,33 @@ def test_saved_and_loaded_it_answers_the_same(shape, tmp_path):
     assert loaded.model.task == bundle.model.task
     assert (loaded.labels, loaded.max_length, loaded.precision) == (bundle.labels, 6, "float32")
     assert_close(loaded.model.state_dict(), bundle.model.state_dict(), atol=0, rtol=0)
-    texts = [text for text, _ in rows(9, seed=4)]
-    ours, theirs = (each.probabilities(each.prepare(texts, None), device=CPU) for each in (bundle, loaded))
+    told = [Record(text) for text, _ in rows(9, seed=4)]
+    ours, theirs = (each.outputs(each.prepare(told), device=CPU).values for each in (bundle, loaded))
     assert (ours == theirs).all()
     measured, truncated = evaluate_bundle(loaded, splits.dev, device=CPU, seed=0)
     assert measured.rows.records == splits.dev.records
     assert truncated.texts == sum(len(text.split()) > 4 for text in splits.dev.texts)
-    np.testing.assert_allclose(measured.probabilities.sum(1), 1.0, atol=1e-6)
+    np.testing.assert_allclose(measured.outputs.values.sum(1), 1.0, atol=1e-6)
+
+
+def test_a_bundle_of_the_first_format_is_read(shape, tmp_path):
+    recipe = recipe_for(shape, "features.pooling=pooler", "document.max_length=6")
+    bundle = finetune(recipe, make_splits({"train": records("a", 16), "dev": records("b", 8)}, recipe)).bundle
+    save_bundle(bundle, tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    task = config["bertsmith"]["task"]
+    config["bertsmith"] |= {"format": 1, "task": {**task, **task.pop("answers")}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    loaded = load_bundle(tmp_path)
+    assert loaded.model.task == bundle.model.task
+    assert_close(loaded.model.state_dict(), bundle.model.state_dict(), atol=0, rtol=0)
 
 
 def test_a_model_of_one_text_refuses_pairs(shape):
     recipe = recipe_for(shape)
     bundle = finetune(recipe, make_splits({"train": records("a", 16), "dev": records("b", 8)}, recipe)).bundle
     with pytest.raises(UserError, match="one text, not a pair"):
-        bundle.prepare(["a"], ["b"])
+        bundle.prepare([Record("a", "b")])
 
 
 # Folders.

@@ -1,7 +1,7 @@
-"""The two shapes of data: an `Example` on the host, a `PackedBatch` on the device.
+"""The shapes of data: an `Example` on the host, a `PackedBatch` on the device, a `Layout` of what belongs together.
 
-`Example` needs no torch; the packed names are loaded when first asked for, so that what only
-handles texts stays light.
+`Example` needs no torch; the others are loaded when first asked for, so that what only handles
+texts stays light.
 """
 
 from importlib import import_module
@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 from bertsmith.batch.example import Example
 
 if TYPE_CHECKING:
+    from bertsmith.batch.layout import Layout
     from bertsmith.batch.packed import PackedBatch, in_order, pack, per_sequence
+    from bertsmith.batch.steps import Steps
 
-__all__ = ["Example", "PackedBatch", "in_order", "pack", "per_sequence"]
+__all__ = ["Example", "Layout", "PackedBatch", "Steps", "in_order", "pack", "per_sequence"]
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module("bertsmith.batch.packed"), name)
+    module = {"Layout": "layout", "Steps": "steps"}.get(name, "packed")
+    return getattr(import_module(f"bertsmith.batch.{module}"), name)

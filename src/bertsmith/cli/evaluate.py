@@ -32,33 +32,20 @@ def evaluate(*, model: str, data: Path, columns: str | None = None, common: Comm
 def measure_file(model: str, data: Path, *, columns: str | None, options: CommonOptions) -> dict[str, Any]:
     """Evaluate a file; returns the JSON object."""
     from bertsmith.data import Columns
-    from bertsmith.metrics import confusion, per_class
     from bertsmith.recipes import evaluate_bundle, load_bundle, read_rows
     from bertsmith.training import resolve_device
 
     device = resolve_device(options.device)
     bundle = load_bundle(model)
     chosen = Columns.parse(columns) if columns else Columns()
-    rows = read_rows(data, bundle.model.task.kind, chosen, encoding=options.encoding or "utf-8")
+    rows = read_rows(data, bundle.answers, chosen, encoding=options.encoding or "utf-8")
     measured, truncated = evaluate_bundle(bundle, rows, device=device, seed=options.seed or 0)
-    table = confusion(measured.truth, measured.answers, labels=measured.labels)
     return {
         "metrics": dict(measured.metrics),
         "intervals": {name: list(interval) for name, interval in measured.intervals.items()},
         "rows": len(rows.records),
         "truncated": {"texts": truncated.texts, "tokens": truncated.tokens},
-        "labels": list(measured.labels),
-        "confusion": table.tolist(),
-        "per_class": [
-            {
-                "label": scores.label,
-                "precision": scores.precision,
-                "recall": scores.recall,
-                "f1": scores.f1,
-                "support": scores.support,
-            }
-            for scores in per_class(measured.truth, measured.answers, labels=measured.labels)
-        ],
+        **measured.details(),
     }
 
 
@@ -68,11 +55,17 @@ def print_findings(findings: dict[str, Any]) -> None:
     for name, value in findings["metrics"].items():
         low, high = findings["intervals"].get(name, (value, value))
         print(f"  {name:12} {value:.4f}   95 % interval {low:.4f} to {high:.4f}")
+    if "per_class" in findings:
+        print_labels(findings)
+
+
+def print_labels(findings: dict[str, Any]) -> None:
+    """Print how well each label is found, and which are taken for which."""
     print("\n  precision  recall      f1  support  label")
     for row in findings["per_class"]:
         print(f"  {row['precision']:9.4f} {row['recall']:7.4f} {row['f1']:7.4f} {row['support']:8,}  {row['label']}")
     labels = findings["labels"]
-    if len(labels) <= 20:
+    if "confusion" in findings and len(labels) <= 20:
         width = max(len(str(max(map(max, findings["confusion"])))), 3) + 1
         print("\nconfusion (rows: true, columns: answered, in the order of the labels)")
         for label, row in zip(labels, findings["confusion"], strict=True):

@@ -4,15 +4,12 @@ import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from bertsmith.cli.options import CommonOptions
 from bertsmith.cli.output import print_json
-
-if TYPE_CHECKING:
-    import numpy as np
 
 CHUNK = 2048
 """Texts read, answered and written at a time: memory stays flat, the first answers come early."""
@@ -62,7 +59,7 @@ class Answers:
     def __init__(
         self, model: str, source: Path, *, columns: str | None, probabilities: bool, options: CommonOptions
     ) -> None:
-        from bertsmith.data import Columns, read_records
+        from bertsmith.data import Columns
         from bertsmith.finetuning import Truncated
         from bertsmith.recipes import load_bundle
         from bertsmith.training import resolve_device
@@ -70,13 +67,11 @@ class Answers:
         self._device = resolve_device(options.device)
         self._bundle = load_bundle(model)
         self._probabilities = probabilities
-        self._reads_pairs = self._bundle.model.task.kind == "pair"
-        self._records = read_records(
+        self._records = self._bundle.answers.read(
             source,
             Columns.parse(columns) if columns else Columns(),
-            labels="none",
-            pairs="required" if self._reads_pairs else "ignored",
             encoding=options.encoding or "utf-8",
+            labelled=False,
         )
         self.number = 0
         self.truncated = Truncated()
@@ -95,18 +90,10 @@ class Answers:
     def rows(self) -> Iterator[dict[str, Any]]:
         """Answer chunk by chunk."""
         while chunk := list(islice(self._records, CHUNK)):
-            pairs = [record.text_pair or "" for record in chunk] if self._reads_pairs else None
-            prepared = self._bundle.prepare([record.text for record in chunk], pairs)
+            prepared = self._bundle.prepare(chunk)
             self.truncated += prepared.truncated
             self.number += len(chunk)
-            for record, chances in zip(chunk, self._bundle.probabilities(prepared, device=self._device), strict=True):
-                yield {**record.row, **self._answer(chances)}
-
-    def _answer(self, chances: "np.ndarray") -> dict[str, Any]:
-        labels = self._bundle.labels
-        best = int(chances.argmax())
-        answer: dict[str, Any] = {"prediction": labels[best], "confidence": round(float(chances[best]), 6)}
-        if self._probabilities:
-            for label, chance in zip(labels, chances, strict=True):
-                answer[f"probability_{label}"] = round(float(chance), 6)
-        return answer
+            said = self._bundle.outputs(prepared, device=self._device).split()
+            for record, outputs in zip(chunk, said, strict=True):
+                answer = self._bundle.answers.row(record, outputs, probabilities=self._probabilities)
+                yield {**record.row, **answer}

@@ -12,7 +12,6 @@ from bertsmith.data import Record
 from bertsmith.errors import UserError
 from bertsmith.estimators.inputs import label_type, plain, strings, typed
 from bertsmith.estimators.parameters import Parameters
-from bertsmith.finetuning import TaskKind
 from bertsmith.recipes import (
     Bundle,
     FinetuneRecipe,
@@ -36,7 +35,7 @@ class TextClassifier(Parameters, ABC):
     reach every other recipe field: `["optimizer.layer_decay=0.95", "features.pooling=mean"]`.
     """
 
-    task: ClassVar[TaskKind]
+    task: ClassVar[str]
 
     def __init__(  # noqa: PLR0913 - scikit-learn wants every parameter here
         self,
@@ -98,8 +97,10 @@ class TextClassifier(Parameters, ABC):
         first, second = self._texts(texts)
         if not first:
             return np.zeros((0, len(self.classes_)), dtype=np.float32)
-        chances = bundle.probabilities(bundle.prepare(first, second), device=resolve_device(self.device))
-        ordered: np.ndarray = chances[:, self._order]
+        seconds: Sequence[str | None] = second if second is not None else [None] * len(first)
+        records = [Record(text, pair) for text, pair in zip(first, seconds, strict=True)]
+        said = bundle.outputs(bundle.prepare(records), device=resolve_device(self.device))
+        ordered: np.ndarray = said.values[:, self._order]
         return ordered
 
     def score(self, texts: Any, labels: Any) -> float:
@@ -190,7 +191,7 @@ class Classifier(TextClassifier):
     >>> Classifier("tiny-zh").fit(texts, labels).predict(["..."])  # doctest: +SKIP
     """
 
-    task: ClassVar[TaskKind] = "classification"
+    task: ClassVar[str] = "classification"
 
     def _texts(self, inputs: Any) -> tuple[list[str], list[str] | None]:
         return strings(inputs), None
@@ -199,7 +200,7 @@ class Classifier(TextClassifier):
 class PairClassifier(TextClassifier):
     """One label for two texts read together; inputs are pairs: `[("a", "b"), ...]` or an array of two columns."""
 
-    task: ClassVar[TaskKind] = "pair"
+    task: ClassVar[str] = "pair"
 
     def _texts(self, inputs: Any) -> tuple[list[str], list[str] | None]:
         pairs = [tuple(pair) for pair in plain(inputs)]

@@ -9,14 +9,19 @@ from torch import Tensor, nn
 from bertsmith.batch import PackedBatch
 from bertsmith.config import Config
 from bertsmith.features.layers import Average, Layers, One
-from bertsmith.features.pooling import Pooler, Pooling, first_tokens, max_tokens, mean_tokens
+from bertsmith.features.pooling import Pooler, Pooling, all_tokens, first_tokens, max_tokens, mean_tokens
 
 
 class Features(Config):
-    """What a text's vector is made of."""
+    """What a text's vector is made of, or with pooling `tokens` every token's."""
 
     layers: Layers = One()
     pooling: Pooling = "cls"
+
+    @property
+    def per_token(self) -> bool:
+        """Whether every token keeps its vector."""
+        return self.pooling == "tokens"
 
     def build(self, hidden_size: int, *, generator: torch.Generator | None = None) -> "FeatureVectors":
         """Make the module; the generator draws the weights of a new pooler."""
@@ -32,11 +37,11 @@ NAMED_FEATURES: dict[str, Features] = {
 }
 """The combinations people know by one word."""
 
-_WITHOUT_WEIGHTS = {"cls": first_tokens, "mean": mean_tokens, "max": max_tokens}
+_WITHOUT_WEIGHTS = {"cls": first_tokens, "mean": mean_tokens, "max": max_tokens, "tokens": all_tokens}
 
 
 class FeatureVectors(nn.Module):
-    """Hidden states of a packed batch -> one vector a sequence, in float32 or wider.
+    """Hidden states of a packed batch -> one vector a sequence (or a token), in float32 or wider.
 
     `pooler` is None unless the pooling has weights; a checkpoint's are loaded with
     `pooler.load_state_dict`.
@@ -51,7 +56,7 @@ class FeatureVectors(nn.Module):
 
     def forward(
         self, states: Mapping[int, Float[Tensor, "tokens hidden"]], batch: PackedBatch
-    ) -> Float[Tensor, "sequences width"]:
+    ) -> Float[Tensor, "vectors width"]:
         """`states` must hold `keep_layers`, as the encoder gives them."""
         joined = self.features.layers.join(states)
         pool = self.pooler or _WITHOUT_WEIGHTS[self.features.pooling]

@@ -1,24 +1,40 @@
-"""A fine-tuning task = document × features × head × criterion, trained and used."""
+"""A fine-tuning task = answers × document × features × head × criterion, trained and used."""
 
+from bertsmith.finetuning.answers import AIMS, Aim, Answers, AnyAim, Classification, Pair
 from bertsmith.finetuning.documents import Truncate, Truncated, shorten, shorten_pair
 from bertsmith.finetuning.model import FineTuner, LabelledBatch
-from bertsmith.finetuning.prediction import probabilities
+from bertsmith.finetuning.outputs import Outputs
+from bertsmith.finetuning.prediction import predict
 from bertsmith.finetuning.preparation import Prepared, length_limit, prepare
-from bertsmith.finetuning.task import Task, TaskKind
+from bertsmith.finetuning.reading import Reading, TextBatch, pack_readings
+from bertsmith.finetuning.targets import Targets
+from bertsmith.finetuning.task import Task, require_fit, upgraded
 from bertsmith.finetuning.updates import LabelledUpdates
 
 __all__ = [
+    "AIMS",
+    "Aim",
+    "Answers",
+    "AnyAim",
+    "Classification",
     "FineTuner",
     "LabelledBatch",
     "LabelledUpdates",
+    "Outputs",
+    "Pair",
     "Prepared",
+    "Reading",
+    "Targets",
     "Task",
-    "TaskKind",
+    "TextBatch",
     "Truncate",
     "Truncated",
     "length_limit",
+    "pack_readings",
+    "predict",
     "prepare",
-    "probabilities",
+    "require_fit",
     "shorten",
     "shorten_pair",
+    "upgraded",
 ]

@@ -1,23 +1,23 @@
 """The model that is fine-tuned: encoder, features, head and criterion, one after the other."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
-from bertsmith.batch import PackedBatch
 from bertsmith.encoder import Encoder
+from bertsmith.finetuning.reading import TextBatch
 from bertsmith.finetuning.task import Task
+from bertsmith.losses import LabelFacts
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledBatch:
-    """Packed texts and the number of each one's label."""
+    """Packed texts and what is true of each item: of each text, or of each token that gets an answer."""
 
-    texts: PackedBatch
-    targets: Int[Tensor, "sequences"]
+    texts: TextBatch
+    targets: Shaped[Tensor, "items *rest"]
 
     @property
     def num_tokens(self) -> int:
@@ -30,10 +30,10 @@ class LabelledBatch:
 
 
 class FineTuner(nn.Module):
-    """Packed texts -> scores for each label; in training, the summed loss.
+    """Packed texts -> scores of each item; in training, the summed loss.
 
-    `label_counts` (how often each label occurs in the training data) is needed by balanced class
-    weights only; a model made for prediction can leave it out.
+    `facts` (how often each label occurs in the training data) is needed by balanced weights only; a
+    model made for prediction can leave it out.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class FineTuner(nn.Module):
         task: Task,
         encoder: Encoder,
         *,
-        label_counts: Sequence[int] | None = None,
+        facts: LabelFacts | None = None,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
@@ -49,12 +49,15 @@ class FineTuner(nn.Module):
         self.encoder = encoder
         self.features = task.features.build(encoder.config.hidden_size, generator=generator)
         self.head = task.head.build(self.features.width, len(task.labels), generator=generator)
-        self.criterion = task.criterion.build(label_counts or (1,) * len(task.labels))
+        self.criterion = task.criterion.build(facts or LabelFacts.of(task.labels))
 
-    def scores(self, texts: PackedBatch) -> Float[Tensor, "sequences labels"]:
-        """Score every label for every text."""
-        states = self.encoder(texts, keep_layers=self.features.keep_layers)
-        scores: Tensor = self.head(self.features(states, texts))
+    def scores(self, texts: TextBatch) -> Float[Tensor, "items outputs"]:
+        """Score every item for every output; the items are laid out as `texts.layout` says."""
+        states = self.encoder(texts.sequences, keep_layers=self.features.keep_layers)
+        vectors = self.features(states, texts.sequences)
+        if texts.places is not None:
+            vectors = vectors.index_select(0, texts.places)
+        scores: Tensor = self.head(vectors, texts.layout)
         return scores
 
     @property
@@ -68,12 +71,13 @@ class FineTuner(nn.Module):
         return self.encoder.config.num_layers
 
     def loss_weights(self, batch: LabelledBatch) -> dict[str, Tensor]:
-        """The sum of the class weights of a micro-batch."""
+        """What the loss of a micro-batch is divided by: its items, or the sum of their weights."""
         return {"loss": self.criterion.weight(batch.targets)}
 
     def forward(self, batch: LabelledBatch) -> dict[str, Tensor]:
-        """The loss of a micro-batch, summed over its texts."""
-        return {"loss": self.criterion.loss(self.scores(batch.texts), batch.targets).sum}
+        """The loss of a micro-batch, summed over its items."""
+        scores = self.scores(batch.texts)
+        return {"loss": self.criterion.loss(scores, batch.targets, batch.texts.layout).sum}
 
     def depth_of(self, parameter: str) -> int:
         """0 for embeddings, i + 1 for layer i, one more than the top layer for everything on top."""

@@ -8,7 +8,8 @@ from jaxtyping import Int
 
 from bertsmith.batch import Example
 from bertsmith.errors import UserError
-from bertsmith.finetuning.documents import Truncate, Truncated, shorten, shorten_pair
+from bertsmith.finetuning.documents import Ids, Truncate, Truncated, shorten, shorten_pair
+from bertsmith.finetuning.reading import Reading
 from bertsmith.text import Tokenizer
 
 USUAL_LENGTH = 512
@@ -17,16 +18,24 @@ USUAL_LENGTH = 512
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Examples in the order of the texts; `full_lengths` counts tokens before shortening, specials included."""
+    """Readings in the order of the texts; `full_lengths` counts tokens before shortening, specials included.
 
-    examples: list[Example]
+    `views` holds every way in which the texts are read: one, or for pairs without an order both orders.
+    """
+
+    views: tuple[list[Reading], ...]
     full_lengths: Int[np.ndarray, "texts"]
     truncated: Truncated
 
     @property
+    def readings(self) -> list[Reading]:
+        """The texts as they are read first."""
+        return self.views[0]
+
+    @property
     def lengths(self) -> Int[np.ndarray, "texts"]:
         """Tokens the encoder will read of each text."""
-        return np.array([len(example) for example in self.examples], dtype=np.int64)
+        return np.array([len(reading) for reading in self.readings], dtype=np.int64)
 
 
 def length_limit(document: Truncate, max_positions: int) -> int:
@@ -46,7 +55,13 @@ def length_limit(document: Truncate, max_positions: int) -> int:
 
 
 def prepare(
-    texts: Sequence[str], pairs: Sequence[str] | None, tokenizer: Tokenizer, document: Truncate, *, max_length: int
+    texts: Sequence[str],
+    pairs: Sequence[str] | None,
+    tokenizer: Tokenizer,
+    document: Truncate,
+    *,
+    max_length: int,
+    both_orders: bool = False,
 ) -> Prepared:
     """Tokenize texts, or pairs of texts, keep at most `max_length` tokens of each, and add special tokens.
 
@@ -62,15 +77,36 @@ def prepare(
         )
     firsts = [tokenized.token_ids for tokenized in tokenizer.tokenize(texts)]
     if pairs is None:
-        examples = [tokenizer.assemble(shorten(first, room, document.keep)) for first in firsts]
+        views: tuple[list[Reading], ...] = (
+            [_single(tokenizer.assemble(shorten(first, room, document.keep))) for first in firsts],
+        )
         sizes = np.array([len(first) for first in firsts], dtype=np.int64)
     else:
         seconds = [tokenized.token_ids for tokenized in tokenizer.tokenize(pairs)]
-        cuts = [shorten_pair(a, b, room, document.keep) for a, b in zip(firsts, seconds, strict=True)]
-        examples = [tokenizer.assemble(first, second) for first, second in cuts]
+        views = _pairs(firsts, seconds, tokenizer, document, room, both_orders=both_orders)
         sizes = np.array([len(a) + len(b) for a, b in zip(firsts, seconds, strict=True)], dtype=np.int64)
     return Prepared(
-        examples=examples,
+        views=views,
         full_lengths=sizes + overhead,
         truncated=Truncated(texts=int((sizes > room).sum()), tokens=int(np.maximum(sizes - room, 0).sum())),
     )
+
+
+def _pairs(
+    firsts: Sequence[Ids],
+    seconds: Sequence[Ids],
+    tokenizer: Tokenizer,
+    document: Truncate,
+    room: int,
+    *,
+    both_orders: bool,
+) -> tuple[list[Reading], ...]:
+    orders = [(firsts, seconds), (seconds, firsts)] if both_orders else [(firsts, seconds)]
+    return tuple(
+        [_single(tokenizer.assemble(*shorten_pair(a, b, room, document.keep))) for a, b in zip(*order, strict=True)]
+        for order in orders
+    )
+
+
+def _single(example: Example) -> Reading:
+    return Reading((example,))

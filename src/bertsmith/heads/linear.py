@@ -7,6 +7,7 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
 
+from bertsmith.batch import Layout
 from bertsmith.config import Config
 
 
@@ -36,8 +37,10 @@ class LinearHead(nn.Module):
         nn.init.normal_(self.linear.weight, std=0.02, generator=generator)
         nn.init.zeros_(self.linear.bias)
 
-    def forward(self, vectors: Float[Tensor, "items width"]) -> Float[Tensor, "items outputs"]:
-        """Score every vector for every output."""
+    def forward(
+        self, vectors: Float[Tensor, "items width"], layout: Layout | None = None
+    ) -> Float[Tensor, "items outputs"]:
+        """Score every vector for every output; neighbours (`layout`) do not matter."""
         with torch.autocast(vectors.device.type, enabled=False):
             scores: Tensor = self.linear(self.dropout(vectors.to(self.linear.weight.dtype)))
         return scores

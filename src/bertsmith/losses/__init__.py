@@ -1,14 +1,20 @@
 """Scores or vectors -> a number, as a sum over items and the weight to divide it by."""
 
 from bertsmith.losses.binary import binary_loss
+from bertsmith.losses.crf import Crf, CrfCriterion
+from bertsmith.losses.criterion import Criterion, LabelFacts
 from bertsmith.losses.cross_entropy import CrossEntropy, CrossEntropyCriterion, balanced_weights
 from bertsmith.losses.total import Total
 from bertsmith.losses.vocabulary import Guesses, vocabulary_loss
 
 __all__ = [
+    "Crf",
+    "CrfCriterion",
+    "Criterion",
     "CrossEntropy",
     "CrossEntropyCriterion",
     "Guesses",
+    "LabelFacts",
     "Total",
     "balanced_weights",
     "binary_loss",

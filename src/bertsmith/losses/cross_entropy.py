@@ -9,8 +9,10 @@ from pydantic import Field, PositiveFloat
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from bertsmith.batch import Layout
 from bertsmith.config import Config
 from bertsmith.errors import UserError
+from bertsmith.losses.criterion import LabelFacts
 from bertsmith.losses.total import Total
 
 
@@ -36,13 +38,13 @@ class CrossEntropy(Config):
     class_weights: Literal["none", "balanced"] | tuple[PositiveFloat, ...] = "none"
     label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
 
-    def build(self, label_counts: Sequence[int]) -> "CrossEntropyCriterion":
-        """Make the module for labels that occur this often in the training data.
+    def build(self, facts: LabelFacts) -> "CrossEntropyCriterion":
+        """Make the module for these labels.
 
         Raises:
             UserError: the class weights do not fit the labels.
         """
-        return CrossEntropyCriterion(self._weights(label_counts), label_smoothing=self.label_smoothing)
+        return CrossEntropyCriterion(self._weights(facts.counts), label_smoothing=self.label_smoothing)
 
     def _weights(self, label_counts: Sequence[int]) -> tuple[float, ...]:
         if self.class_weights == "none":
@@ -68,10 +70,12 @@ class CrossEntropyCriterion(nn.Module):
         self.label_smoothing = label_smoothing
 
     def weight(self, targets: Int[Tensor, "items"]) -> Float[Tensor, ""]:
-        """Sum of the class weights of the targets: what torch's mean divides by."""
-        return self.class_weights[targets].sum()
+        """Sum of the class weights of the targets: what torch's mean divides by; ignored ones (-100) weigh nothing."""
+        return (self.class_weights[targets.clamp_min(0)] * (targets >= 0)).sum()
 
-    def loss(self, scores: Float[Tensor, "items labels"], targets: Int[Tensor, "items"]) -> Total:
+    def loss(
+        self, scores: Float[Tensor, "items labels"], targets: Int[Tensor, "items"], layout: Layout | None = None
+    ) -> Total:
         """Cross entropy summed over items, in float32 or wider, and its weight."""
         exact = _exact(scores)
         total = F.cross_entropy(
@@ -83,11 +87,13 @@ class CrossEntropyCriterion(nn.Module):
         )
         return Total(total, self.weight(targets))
 
-    def probabilities(self, scores: Float[Tensor, "items labels"]) -> Float[Tensor, "items labels"]:
+    def probabilities(
+        self, scores: Float[Tensor, "items labels"], layout: Layout | None = None
+    ) -> Float[Tensor, "items labels"]:
         """How likely each label is."""
         return _exact(scores).softmax(-1)
 
-    def answer(self, scores: Float[Tensor, "items labels"]) -> Int[Tensor, "items"]:
+    def answer(self, scores: Float[Tensor, "items labels"], layout: Layout | None = None) -> Int[Tensor, "items"]:
         """The label with the highest score, as its number."""
         return scores.argmax(-1)
 

@@ -5,21 +5,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
-from jaxtyping import Float
+from torch import Tensor
 
 from bertsmith.config import parse_config
+from bertsmith.data import Record
 from bertsmith.encoder import load_checkpoint, save_checkpoint
 from bertsmith.encoder.hub import resolve
 from bertsmith.errors import UserError
-from bertsmith.finetuning import FineTuner, Prepared, Task, length_limit, prepare, probabilities
+from bertsmith.finetuning import Answers, FineTuner, Outputs, Prepared, Task, length_limit, predict, upgraded
+from bertsmith.heads import LinearHead
 from bertsmith.recipes.start import require_fit
 from bertsmith.text import Tokenizer
 from bertsmith.training import Precision, compute_dtype
 
-FORMAT = 1
-"""Counts up when the block in config.json changes its meaning."""
+FORMAT = 2
+"""Counts up when the block in config.json changes its meaning. Format 1 knew one label a text and linear heads only."""
 
 
 LabelType = Literal["str", "int", "float", "bool"]
@@ -27,7 +28,7 @@ LabelType = Literal["str", "int", "float", "bool"]
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A fine-tuned model with its tokenizer: texts in, probabilities out.
+    """A fine-tuned model with its tokenizer: texts in, answers out.
 
     `label_type` is what the labels were in Python before they became text.
     """
@@ -39,8 +40,13 @@ class Bundle:
     label_type: LabelType = "str"
 
     @property
+    def answers(self) -> Answers:
+        """What is answered, and how outputs are read."""
+        return self.model.task.answers
+
+    @property
     def labels(self) -> tuple[str, ...]:
-        """The labels, in the order of the probabilities."""
+        """Names of the outputs, in their order."""
         return self.model.task.labels
 
     @property
@@ -48,22 +54,18 @@ class Bundle:
         """Tokens read of one text, special tokens included."""
         return length_limit(self.model.task.document, self.model.encoder.config.position.max_positions)
 
-    def prepare(self, texts: Sequence[str], pairs: Sequence[str] | None) -> Prepared:
+    def prepare(self, records: Sequence[Record]) -> Prepared:
         """Tokenize and shorten as in training.
 
         Raises:
             UserError: the task reads pairs and none were given, or the other way round.
         """
-        reads_pairs = self.model.task.kind == "pair"
-        if reads_pairs != (pairs is not None):
-            needs = "two texts (text and text_pair)" if reads_pairs else "one text, not a pair"
-            raise UserError(f"this model reads {needs}", code="wrong_task")
-        return prepare(texts, pairs, self.tokenizer, self.model.task.document, max_length=self.max_length)
+        return self.answers.prepare(records, self.tokenizer, self.model.task.document, max_length=self.max_length)
 
-    def probabilities(self, prepared: Prepared, *, device: torch.device) -> Float[np.ndarray, "texts labels"]:
-        """The probability of every label for every text."""
+    def outputs(self, prepared: Prepared, *, device: torch.device) -> Outputs:
+        """What the model says of every text."""
         dtype = compute_dtype(self.precision, device)
-        return probabilities(self.model.to(device), prepared.examples, device=device, dtype=dtype)
+        return predict(self.model.to(device), prepared.views, device=device, dtype=dtype)
 
 
 def save_bundle(bundle: Bundle, folder: Path) -> None:
@@ -76,11 +78,8 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
     """
     model = bundle.model
     heads = {"pooler": model.features.pooler.dense.state_dict()} if model.features.pooler is not None else {}
-    labels = dict(enumerate(bundle.labels))
     extras: dict[str, Any] = {
-        "id2label": {str(number): label for number, label in labels.items()},
-        "label2id": {label: number for number, label in labels.items()},
-        "problem_type": "single_label_classification",
+        **bundle.answers.config_json(),
         "bertsmith": {
             "format": FORMAT,
             "task": model.task.model_dump(mode="json"),
@@ -88,14 +87,33 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
             "label_type": bundle.label_type,
         },
     }
-    if heads and bundle.family == "bert":
+    if heads and bundle.family == "bert" and isinstance(model.head, LinearHead) and not bundle.answers.per_token:
         extras["architectures"] = ["BertForSequenceClassification"]
-        extras["classifier_dropout"] = model.task.head.dropout
-    classifier = {f"classifier.{name}": value for name, value in model.head.linear.state_dict().items()}
+        extras["classifier_dropout"] = model.head.config.dropout
     bundle.tokenizer.save(folder)
     save_checkpoint(
-        folder, model.encoder, family=bundle.family, heads=heads, extra_tensors=classifier, config_extras=extras
+        folder,
+        model.encoder,
+        family=bundle.family,
+        heads=heads,
+        extra_tensors={name: value for name, value in _on_top(model).items() if not name.startswith(_POOLER)},
+        config_extras=extras,
     )
+
+
+_POOLER = "pooler."
+
+
+def _on_top(model: FineTuner) -> dict[str, Tensor]:
+    """Every weight above the encoder, by its name in the file: transformers' names for a linear head and a pooler."""
+    return {_name(name): value for name, value in model.state_dict().items() if not name.startswith("encoder.")}
+
+
+def _name(ours: str) -> str:
+    for prefix, theirs in (("head.linear.", "classifier."), ("features.pooler.dense.", _POOLER)):
+        if ours.startswith(prefix):
+            return theirs + ours.removeprefix(prefix)
+    return ours
 
 
 def load_bundle(source: str | Path) -> Bundle:
@@ -113,14 +131,15 @@ def load_bundle(source: str | Path) -> Bundle:
             code="no_task",
             where=str(folder),
         )
-    if block.get("format") != FORMAT:
+    if block.get("format") not in (1, FORMAT):
         raise UserError(
-            f"{folder} was written in format {block.get('format')}, this version reads format {FORMAT}; "
+            f"{folder} was written in format {block.get('format')}, this version reads formats 1 and {FORMAT}; "
             "use the version that wrote it",
             code="bundle_format",
             where=str(folder),
         )
-    task = parse_config(Task, block["task"], where=str(folder / "config.json"))
+    values = upgraded(block["task"]) if block["format"] == 1 else block["task"]
+    task = parse_config(Task, values, where=str(folder / "config.json"))
     model = FineTuner(task, checkpoint.encoder)
     _put_head(model, checkpoint.heads, folder)
     tokenizer = Tokenizer.from_folder(folder)
@@ -129,13 +148,14 @@ def load_bundle(source: str | Path) -> Bundle:
     return Bundle(model.eval(), tokenizer, checkpoint.family, **told)
 
 
-def _put_head(model: FineTuner, heads: dict[str, dict[str, torch.Tensor]], folder: Path) -> None:
-    """Fill the head, and the pooler if the task has one; a random head would answer nonsense with confidence."""
-    classifier = heads.get("extra", {})
+def _put_head(model: FineTuner, heads: dict[str, dict[str, Tensor]], folder: Path) -> None:
+    """Fill everything above the encoder; a random head would answer nonsense with confidence."""
+    pooler = {f"{_POOLER}{name}": value for name, value in heads.get("pooler", {}).items()}
+    stored = {**pooler, **heads.get("extra", {})}
+    own = model.state_dict()
     try:
-        model.head.linear.load_state_dict({name: classifier[f"classifier.{name}"] for name in ("weight", "bias")})
-        if model.features.pooler is not None:
-            model.features.pooler.dense.load_state_dict(heads["pooler"])
+        found = {name: stored[_name(name)] for name in own if not name.startswith("encoder.")}
+        model.load_state_dict(found, strict=False)
     except (KeyError, RuntimeError) as error:
         raise UserError(
             f"{folder}: the weights of the head are missing or do not fit config.json ({error}); the folder is damaged",

@@ -6,19 +6,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from bertsmith.errors import UserError
-from bertsmith.finetuning import FineTuner, LabelledUpdates, Prepared, Task, Truncated, length_limit, prepare
-from bertsmith.finetuning import probabilities as predict
-from bertsmith.metrics import classification_metrics
+from bertsmith.finetuning import (
+    FineTuner,
+    LabelledUpdates,
+    Outputs,
+    Prepared,
+    Targets,
+    Task,
+    Truncated,
+    length_limit,
+    predict,
+)
 from bertsmith.recipes.bundle import Bundle
 from bertsmith.recipes.evaluation import Measured, measure
 from bertsmith.recipes.folder import SNAPSHOTS, prepare_folder
 from bertsmith.recipes.result import FinetuneResult
 from bertsmith.recipes.schema import FinetuneRecipe, recipe_yaml, without_free
-from bertsmith.recipes.splits import Rows, Splits
+from bertsmith.recipes.splits import Splits
 from bertsmith.recipes.start import Beginning, begin
 from bertsmith.training import (
     Listener,
@@ -68,9 +75,7 @@ def finetune(
             run.tell(listeners)
         result = train(
             run.model,
-            LabelledUpdates(
-                run.prepared["train"].examples, splits.targets(splits.train), recipe.batches, seed=recipe.seed
-            ),
+            run.updates(),
             recipe.training,
             around=Surroundings(
                 device=device,
@@ -118,6 +123,7 @@ class _PreparedRun:
     splits: Splits
     bundle: Bundle
     prepared: dict[str, Prepared]
+    truth: dict[str, Targets]
     device: torch.device
     notes: tuple[str, ...]
     groups: tuple[ParameterGroup, ...] = field(default=())
@@ -131,28 +137,28 @@ class _PreparedRun:
             for listener in listeners:
                 listener(Noticed(note))
 
-    def probabilities(self, name: str) -> np.ndarray:
+    def updates(self) -> LabelledUpdates:
+        """The training texts, update by update."""
+        return LabelledUpdates(
+            self.prepared["train"].views, self.truth["train"], self.recipe.batches, seed=self.recipe.seed
+        )
+
+    def outputs(self, name: str) -> Outputs:
         dtype = compute_dtype(self.recipe.precision, self.device)
-        return predict(self.model, self.prepared[name].examples, device=self.device, dtype=dtype)
+        return predict(self.model, self.prepared[name].views, device=self.device, dtype=dtype)
 
     def dev_metrics(self) -> dict[str, float]:
-        return self._metrics(self.probabilities("dev"))
+        """As good as the model will be once everything that dev decides is decided."""
+        outputs, truth = self.outputs("dev"), self.truth["dev"]
+        return self.splits.answers.tuned(outputs, truth).metrics(outputs, truth)
 
     def require_metric(self) -> None:
         """What can be measured does not depend on the answers: right ones will do."""
-        require_metric(self._metrics(np.eye(len(self.splits.labels))[self._truth]), self.recipe.selection)
-
-    @property
-    def _truth(self) -> np.ndarray:
-        return self.splits.targets(self.splits.dev)
-
-    def _metrics(self, chances: np.ndarray) -> dict[str, float]:
-        answers = chances.argmax(1)
-        return classification_metrics(self._truth, answers, labels=self.splits.labels, probabilities=chances)
+        answers, truth = self.splits.answers, self.truth["dev"]
+        require_metric(answers.metrics(answers.perfect(truth), truth), self.recipe.selection)
 
     def result(self, training: TrainingResult, ranks: Ranks, *, seconds: float) -> FinetuneResult:
-        names = [name for name in self.prepared if name != "train" and ranks.leads]
-        measured = {name: self._measure(name) for name in names}
+        measured = self._measured() if ranks.leads else {}
         return FinetuneResult(
             recipe=self.recipe,
             bundle=self.bundle,
@@ -167,26 +173,33 @@ class _PreparedRun:
             leads=ranks.leads,
         )
 
-    def _measure(self, name: str) -> Measured:
-        rows = self.splits.named()[name]
-        truth = self.splits.targets(rows)
-        return measure(rows, truth, self.probabilities(name), self.splits.labels, seed=self.recipe.seed)
+    def _measured(self) -> dict[str, Measured]:
+        """Dev and test; what dev decides is decided first, and kept in the bundle."""
+        said = {name: self.outputs(name) for name in self.prepared if name != "train"}
+        answers = self.splits.answers.tuned(said["dev"], self.truth["dev"])
+        self.model.task = self.model.task.but(answers=answers)
+        rows = self.splits.named()
+        return {
+            name: measure(rows[name], answers, self.truth[name], outputs, seed=self.recipe.seed)
+            for name, outputs in said.items()
+        }
 
 
 def _prepared_run(recipe: FinetuneRecipe, splits: Splits, device: torch.device) -> _PreparedRun:
-    beginning = begin(recipe.start, _all_texts(splits.train, recipe), seed=recipe.seed)
+    beginning = begin(recipe.start, splits.train.all_texts, seed=recipe.seed)
     beginning.encoder.activations = recipe.activations
     task = _task(recipe, splits)
     _require_layers(recipe, beginning.encoder.config.num_layers)
     max_length = length_limit(recipe.document, beginning.encoder.config.position.max_positions)
+    answers, tokenizer = splits.answers, beginning.tokenizer
     prepared = {
-        name: prepare(rows.texts, rows.pairs(recipe.task), beginning.tokenizer, recipe.document, max_length=max_length)
+        name: answers.prepare(rows.records, tokenizer, recipe.document, max_length=max_length)
         for name, rows in splits.named().items()
     }
-    counts = np.bincount(splits.targets(splits.train), minlength=len(splits.labels)).tolist()
+    truth = {name: answers.targets(rows.records, prepared[name]) for name, rows in splits.named().items()}
     generator = torch.Generator().manual_seed(recipe.seed)
-    model = FineTuner(task, beginning.encoder, label_counts=counts, generator=generator)
-    head = f"the head ({recipe.head.kind}, {len(splits.labels)} labels) is new: random weights from seed {recipe.seed}"
+    model = FineTuner(task, beginning.encoder, facts=answers.facts(truth["train"]), generator=generator)
+    head = f"the head ({recipe.head.kind}, {len(task.labels)} labels) is new: random weights from seed {recipe.seed}"
     notes = (
         *splits.notes,
         *beginning.notes,
@@ -200,16 +213,16 @@ def _prepared_run(recipe: FinetuneRecipe, splits: Splits, device: torch.device) 
         splits=splits,
         bundle=Bundle(model, beginning.tokenizer, beginning.family, recipe.precision),
         prepared=prepared,
+        truth=truth,
         device=device,
         notes=notes,
-        groups=tuple(parameter_groups(model, recipe.optimizer)),
+        groups=tuple(parameter_groups(model, recipe.optimizer, recipe.freeze)),
     )
 
 
 def _task(recipe: FinetuneRecipe, splits: Splits) -> Task:
     return Task(
-        kind=recipe.task,
-        labels=splits.labels,
+        answers=splits.answers,
         document=recipe.document,
         features=recipe.features,
         head=recipe.head,
@@ -227,10 +240,6 @@ def _require_layers(recipe: FinetuneRecipe, num_layers: int) -> None:
         )
 
 
-def _all_texts(rows: Rows, recipe: FinetuneRecipe) -> list[str]:
-    return rows.texts + (rows.pairs(recipe.task) or [])
-
-
 def _put_pooler(model: FineTuner, beginning: Beginning) -> tuple[str, ...]:
     """Load the pooler of the checkpoint, or say that the new one is random."""
     if model.features.pooler is None:
@@ -244,7 +253,7 @@ def _put_pooler(model: FineTuner, beginning: Beginning) -> tuple[str, ...]:
 def _truncation_notes(prepared: dict[str, Prepared], recipe: FinetuneRecipe, max_length: int) -> tuple[str, ...]:
     kept = {"head": "the beginning", "tail": "the end", "head_tail": "beginning and end"}[recipe.document.keep]
     return tuple(
-        f"{name}: {made.truncated.texts:,} of {len(made.examples):,} texts are longer than {max_length} tokens; "
+        f"{name}: {made.truncated.texts:,} of {len(made.readings):,} texts are longer than {max_length} tokens; "
         f"{kept} is kept, {made.truncated.tokens:,} tokens are lost"
         for name, made in prepared.items()
         if made.truncated.texts

@@ -14,11 +14,21 @@ from bertsmith.encoder.config import Probability
 from bertsmith.errors import UserError
 from bertsmith.features import Features
 from bertsmith.files import write_text
-from bertsmith.finetuning import TaskKind, Truncate
+from bertsmith.finetuning import AIMS, AnyAim, Classification, Truncate, require_fit
 from bertsmith.heads import Linear
 from bertsmith.losses import CrossEntropy
 from bertsmith.text import Level
-from bertsmith.training import AdamW, Budget, DeviceName, Optimizer, Precision, Selection, TrainingConfig
+from bertsmith.training import (
+    AdamW,
+    Averaging,
+    Budget,
+    DeviceName,
+    Freezing,
+    Optimizer,
+    Precision,
+    Selection,
+    TrainingConfig,
+)
 
 C = TypeVar("C", bound=Config)
 
@@ -72,11 +82,12 @@ class Start(Config):
 class FinetuneRecipe(Config):
     """Fine-tuning from files to a proven model.
 
+    `task` is the name of a kind, or a kind with its own settings; some kinds have other defaults below.
     `activations: recomputed` needs less memory and more time, and gives the same model.
     """
 
     kind: Literal["finetune"] = "finetune"
-    task: TaskKind = "classification"
+    task: AnyAim = Classification()
     start: Start
     data: DataFiles = DataFiles()
     document: Truncate = Truncate()
@@ -85,6 +96,8 @@ class FinetuneRecipe(Config):
     criterion: CrossEntropy = CrossEntropy()
     batches: BatchPlan = BatchPlan()
     optimizer: Optimizer = AdamW()
+    freeze: Freezing | None = None
+    averaging: Averaging | None = None
     budget: Budget = Budget()
     selection: Selection = Selection()
     precision: Precision = "auto"
@@ -94,6 +107,16 @@ class FinetuneRecipe(Config):
     device: DeviceName = "auto"
     threads: PositiveInt | None = None
     """CPU threads to compute with; None: as many as torch likes."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_for_the_task(cls, values: Any) -> Any:
+        return merged(usual_for(values.get("task")), with_named_task(values)) if isinstance(values, Mapping) else values
+
+    @model_validator(mode="after")
+    def _fits(self) -> "FinetuneRecipe":
+        require_fit(self.task, features=self.features, criterion=self.criterion)
+        return self
 
     @property
     def training(self) -> TrainingConfig:
@@ -111,6 +134,18 @@ FROM_RANDOM_WEIGHTS: dict[str, Any] = {
 all tokens, since [CLS] has not yet learned to gather anything."""
 
 
+def with_named_task(values: Mapping[str, Any]) -> dict[str, Any]:
+    """`task: pair` is short for `task: {kind: pair}`."""
+    task = values.get("task")
+    return {**values, "task": {"kind": task}} if isinstance(task, str) else dict(values)
+
+
+def usual_for(task: Any) -> Mapping[str, Any]:
+    """The defaults that are others for this kind of task."""
+    kind = task.get("kind") if isinstance(task, Mapping) else getattr(task, "kind", task)
+    return AIMS[kind].usual if kind in AIMS else {}
+
+
 def finetune_recipe(
     *, given: Mapping[str, Any], file: Path | None = None, settings: Sequence[str] = ()
 ) -> FinetuneRecipe:
@@ -119,12 +154,12 @@ def finetune_recipe(
     Raises:
         UserError: a field is unknown or its value does not fit.
     """
-    below = read_yaml(file) if file else {}
+    below = with_named_task(read_yaml(file)) if file else {}
     if given.get("start"):
         below = merged(below, {"start": {"model": None, "encoder": None}})
-    chosen = with_settings({"start": {}, **merged(below, given)}, settings)
+    chosen = with_settings({"start": {}, **merged(below, with_named_task(given))}, settings)
     if isinstance(chosen["start"], Mapping) and chosen["start"].get("encoder"):
-        chosen = merged(FROM_RANDOM_WEIGHTS, chosen)
+        chosen = merged(merged(FROM_RANDOM_WEIGHTS, usual_for(chosen.get("task"))), chosen)
     return parse_config(FinetuneRecipe, chosen, where=str(file) if file else None)
 
 

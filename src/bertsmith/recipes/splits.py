@@ -4,12 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from jaxtyping import Int
-
-from bertsmith.data import Columns, PairKind, Record, read_records, require_trainable, split_records
+from bertsmith.data import Columns, Record, require_trainable, split_records
 from bertsmith.errors import UserError
-from bertsmith.finetuning import TaskKind
+from bertsmith.finetuning import Aim, Answers
 from bertsmith.recipes.schema import DataFiles, FinetuneRecipe
 
 
@@ -25,28 +22,25 @@ class Rows:
         """The (first) texts."""
         return [record.text for record in self.records]
 
-    def pairs(self, task: TaskKind) -> list[str] | None:
-        """The second texts, if the task reads two."""
-        return [record.text_pair or "" for record in self.records] if task == "pair" else None
+    @property
+    def all_texts(self) -> list[str]:
+        """First and second texts."""
+        return self.texts + [record.text_pair for record in self.records if record.text_pair is not None]
 
 
 @dataclass(frozen=True, slots=True)
 class Splits:
-    """Training, development and perhaps test rows, with what should be said about them."""
+    """Training, development and perhaps test rows, what train teaches of the labels, and what should be said."""
 
     train: Rows
     dev: Rows
     test: Rows | None
-    labels: tuple[str, ...]
+    answers: Answers
     notes: tuple[str, ...] = ()
 
     def named(self) -> dict[str, Rows]:
         """The splits by name, those that exist."""
         return {name: rows for name in ("train", "dev", "test") if (rows := getattr(self, name)) is not None}
-
-    def targets(self, rows: Rows) -> Int[np.ndarray, "rows"]:
-        """The number of each row's label."""
-        return numbered(rows, self.labels)
 
 
 def read_splits(recipe: FinetuneRecipe) -> Splits:
@@ -75,38 +69,22 @@ def make_splits(
         UserError: there is one label only, or dev or test holds a label that train does not.
     """
     names = names or {name: name for name in records}
-    require_trainable(records)
-    labels = label_names(records["train"])
+    require_trainable(records, labels=recipe.task.reads)
+    answers = recipe.task.learn(records["train"])
     test = Rows(tuple(records["test"]), names["test"]) if "test" in records else None
     if "dev" in records:
         train, dev = Rows(tuple(records["train"]), names["train"]), Rows(tuple(records["dev"]), names["dev"])
-        return Splits(train, dev, test, labels)
-    return _with_dev_set_aside(records["train"], test, labels, recipe.data, recipe.seed, names["train"])
+        return Splits(train, dev, test, answers)
+    return _with_dev_set_aside(records["train"], test, answers, recipe.data, recipe.seed, names["train"])
 
 
-def label_names(records: Sequence[Record]) -> tuple[str, ...]:
-    """The labels in order: numbers by value, the rest by name."""
-    return tuple(sorted({str(record.label) for record in records}, key=_label_order))
-
-
-def _label_order(label: str) -> tuple[int, int, str]:
-    return (0, int(label), label) if label.isdecimal() and len(label) < 19 else (1, 0, label)
-
-
-def read_rows(path: Path, task: TaskKind, columns: Columns, *, encoding: str) -> Rows:
+def read_rows(path: Path, task: Aim, columns: Columns, *, encoding: str) -> Rows:
     """Read the labelled rows of one file.
 
     Raises:
         UserError: the file cannot be read, or a row lacks a text or a label.
     """
-    pairs: PairKind = "required" if task == "pair" else "ignored"
-    return Rows(tuple(read_records(path, columns, labels="single", pairs=pairs, encoding=encoding)), path.name)
-
-
-def numbered(rows: Rows, labels: Sequence[str]) -> Int[np.ndarray, "rows"]:
-    """The number of each row's label."""
-    numbers = {label: number for number, label in enumerate(labels)}
-    return np.array([numbers[str(record.label)] for record in rows.records], dtype=np.int64)
+    return Rows(tuple(task.read(path, columns, encoding=encoding)), path.name)
 
 
 def _require_group_column(records: Sequence[Record], data: DataFiles, train: str) -> None:
@@ -121,7 +99,7 @@ def _require_group_column(records: Sequence[Record], data: DataFiles, train: str
 
 
 def _with_dev_set_aside(
-    records: Sequence[Record], test: Rows | None, labels: tuple[str, ...], data: DataFiles, seed: int, train: str
+    records: Sequence[Record], test: Rows | None, answers: Answers, data: DataFiles, seed: int, train: str
 ) -> Splits:
     _require_group_column(records, data, train)
     split = split_records(records, share=data.dev_share, seed=seed, group_column=data.group_column)
@@ -140,4 +118,4 @@ def _with_dev_set_aside(
         shown = ", ".join(split.undivided[:10])
         notes.append(f"labels with too few texts to be in the development part: {shown}")
     share = f"{data.dev_share:.0%} of {train}"
-    return Splits(Rows(split.train, train), Rows(split.dev, share), test, labels, tuple(notes))
+    return Splits(Rows(split.train, train), Rows(split.dev, share), test, answers, tuple(notes))

@@ -35,8 +35,8 @@ def finetune_report(result: FinetuneResult, *, log: Path, command: Sequence[str]
     start = recipe.start
     model = start.model or f"{start.encoder} (random weights)"
     return RunReport(
-        title=f"{recipe.task.capitalize()}: {result.splits.train.source}",
-        task=recipe.task,
+        title=f"{recipe.task.kind.capitalize()}: {result.splits.train.source}",
+        task=recipe.task.kind,
         model=model,
         train_source=result.splits.train.source,
         train_texts=len(result.splits.train.records),
@@ -88,10 +88,10 @@ def _split(name: str, measured: Measured) -> Split:
         metrics=measured.metrics,
         intervals=measured.intervals,
         answers=Answers(
-            labels=measured.labels,
-            truth=measured.truth,
-            answers=measured.answers,
-            probabilities=measured.probabilities,
+            labels=measured.answers.names,
+            truth=measured.truth.values,
+            answers=measured.outputs.values.argmax(1),
+            probabilities=measured.outputs.values,
             texts=measured.rows.texts,
             pairs=[record.text_pair or "" for record in records] if records[0].text_pair is not None else (),
             where=[record.where for record in records],
