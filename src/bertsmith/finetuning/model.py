@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
+from bertsmith.batch import Layout
 from bertsmith.encoder import Encoder
 from bertsmith.finetuning.reading import TextBatch
 from bertsmith.finetuning.task import Task
@@ -53,11 +54,7 @@ class FineTuner(nn.Module):
 
     def scores(self, texts: TextBatch) -> Float[Tensor, "items outputs"]:
         """Score every item for every output; the items are laid out as `texts.layout` says."""
-        states = self.encoder(texts.sequences, keep_layers=self.features.keep_layers)
-        vectors = self.features(states, texts.sequences)
-        if texts.places is not None:
-            vectors = vectors.index_select(0, texts.places)
-        scores: Tensor = self.head(vectors, texts.layout)
+        scores: Tensor = self.head(*self._vectors(texts))
         return scores
 
     @property
@@ -76,8 +73,18 @@ class FineTuner(nn.Module):
 
     def forward(self, batch: LabelledBatch) -> dict[str, Tensor]:
         """The loss of a micro-batch, summed over its items."""
-        scores = self.scores(batch.texts)
-        return {"loss": self.criterion.loss(scores, batch.targets, batch.texts.layout).sum}
+        vectors, groups = self._vectors(batch.texts)
+        passes = [self.head(vectors, groups) for _ in range(self.head.samples)]
+        losses = [self.criterion.loss(scores, batch.targets, batch.texts.layout).sum for scores in passes]
+        return {"loss": torch.stack(losses).mean()}
+
+    def _vectors(self, texts: TextBatch) -> tuple[Float[Tensor, "vectors width"], Layout | None]:
+        """What the head reads, and which of it stands together."""
+        states = self.encoder(texts.sequences, keep_layers=self.features.keep_layers)
+        vectors = self.features(states, texts.sequences)
+        if self.task.head.gathers:
+            return vectors, texts.tokens()
+        return (vectors if texts.places is None else vectors.index_select(0, texts.places)), texts.layout
 
     def depth_of(self, parameter: str) -> int:
         """0 for embeddings, i + 1 for layer i, one more than the top layer for everything on top."""

@@ -9,8 +9,8 @@ from bertsmith.config import Config
 from bertsmith.features import Features
 from bertsmith.finetuning.answers import Aim, AnyAnswers
 from bertsmith.finetuning.documents import Truncate
-from bertsmith.heads import Linear
-from bertsmith.losses import CrossEntropy
+from bertsmith.heads import AnyHead, HeadConfig, Linear
+from bertsmith.losses import AnyCriterion, CrossEntropy
 
 
 class Task(Config):
@@ -19,12 +19,12 @@ class Task(Config):
     answers: AnyAnswers
     document: Truncate = Truncate()
     features: Features = Features()
-    head: Linear = Linear()
-    criterion: CrossEntropy = CrossEntropy()
+    head: AnyHead = Linear()
+    criterion: AnyCriterion = CrossEntropy()
 
     @model_validator(mode="after")
     def _fits(self) -> "Task":
-        require_fit(self.answers, features=self.features, criterion=self.criterion)
+        require_fit(self.answers, features=self.features, head=self.head, criterion=self.criterion)
         return self
 
     @property
@@ -38,18 +38,24 @@ class Task(Config):
         return self.answers.names
 
 
-def require_fit(aim: Aim, *, features: Features, criterion: Config) -> None:
+def require_fit(aim: Aim, *, features: Features, head: HeadConfig, criterion: Config) -> None:
     """Make sure that the parts of a task fit what is answered.
 
     Raises:
         ValueError: names the parts that do not, and what would.
     """
-    kind, given = (getattr(each, "kind", "") for each in (aim, criterion))
+    kind, given, top = (getattr(each, "kind", "") for each in (aim, criterion, head))
     if given not in aim.criteria:
         raise ValueError(f"criterion {given} does not fit task {kind}; choose {' or '.join(aim.criteria)}")
     if aim.per_token and not features.per_token:
         raise ValueError(f"task {kind} answers every token; set features.pooling to tokens")
-    if features.per_token and not aim.per_token:
+    if aim.per_token and head.gathers:
+        raise ValueError(f"task {kind} answers every token, head {top} a text; choose linear, mlp or bilstm")
+    if head.walks and not aim.per_token:
+        raise ValueError(f"head {top} scores tokens, task {kind} answers a text; choose linear, mlp or text_cnn")
+    if head.gathers and not features.per_token:
+        raise ValueError(f"head {top} reads tokens; set features.pooling to tokens")
+    if features.per_token and not (aim.per_token or head.gathers):
         raise ValueError(f"task {kind} answers a text; set features.pooling to cls, mean, max or pooler")
 
 

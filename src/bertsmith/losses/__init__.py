@@ -1,5 +1,9 @@
 """Scores or vectors -> a number, as a sum over items and the weight to divide it by."""
 
+from typing import Annotated
+
+from pydantic import Field
+
 from bertsmith.losses.binary import binary_loss
 from bertsmith.losses.crf import Crf, CrfCriterion
 from bertsmith.losses.criterion import Criterion, LabelFacts
@@ -7,7 +11,11 @@ from bertsmith.losses.cross_entropy import CrossEntropy, CrossEntropyCriterion, 
 from bertsmith.losses.total import Total
 from bertsmith.losses.vocabulary import Guesses, vocabulary_loss
 
+AnyCriterion = Annotated[CrossEntropy | Crf, Field(discriminator="kind")]
+"""What a task may be trained by."""
+
 __all__ = [
+    "AnyCriterion",
     "Crf",
     "CrfCriterion",
     "Criterion",

@@ -15,8 +15,8 @@ from bertsmith.errors import UserError
 from bertsmith.features import Features
 from bertsmith.files import write_text
 from bertsmith.finetuning import AIMS, AnyAim, Classification, Truncate, require_fit
-from bertsmith.heads import Linear
-from bertsmith.losses import CrossEntropy
+from bertsmith.heads import AnyHead, Linear
+from bertsmith.losses import AnyCriterion, CrossEntropy
 from bertsmith.text import Level
 from bertsmith.training import (
     AdamW,
@@ -65,17 +65,25 @@ class Start(Config):
 
     `encoder` is `tiny`, `mini`, `small`, `base`, `large` or the path of a JSON file with the fields
     of an encoder. `dropout` replaces the hidden and attention dropout of the encoder.
+
+    Of a checkpoint, `layers` takes the first so many layers only, as RBT3 does (Cui et al. 2021, arXiv
+    1906.08101: faster, and a good student for `distill`); `reinit_top` gives the top so many layers,
+    and the pooler, random weights again (Zhang et al. 2021, arXiv 2006.05987 §5: steadier on few texts).
     """
 
     model: str | None = None
     encoder: str | None = None
     vocabulary: Vocabulary = Vocabulary()
     dropout: Probability | None = None
+    layers: PositiveInt | None = None
+    reinit_top: NonNegativeInt = 0
 
     @model_validator(mode="after")
     def _one_of_two(self) -> "Start":
         if (self.model is None) == (self.encoder is None):
             raise ValueError("give either model (a checkpoint) or encoder (a shape, from random weights)")
+        if self.encoder is not None and (self.layers is not None or self.reinit_top):
+            raise ValueError("layers and reinit_top take a checkpoint (model) apart; a shape says its layers itself")
         return self
 
 
@@ -92,8 +100,8 @@ class FinetuneRecipe(Config):
     data: DataFiles = DataFiles()
     document: Truncate = Truncate()
     features: Features = Features()
-    head: Linear = Linear()
-    criterion: CrossEntropy = CrossEntropy()
+    head: AnyHead = Linear()
+    criterion: AnyCriterion = CrossEntropy()
     batches: BatchPlan = BatchPlan()
     optimizer: Optimizer = AdamW()
     freeze: Freezing | None = None
@@ -115,7 +123,7 @@ class FinetuneRecipe(Config):
 
     @model_validator(mode="after")
     def _fits(self) -> "FinetuneRecipe":
-        require_fit(self.task, features=self.features, criterion=self.criterion)
+        require_fit(self.task, features=self.features, head=self.head, criterion=self.criterion)
         return self
 
     @property
