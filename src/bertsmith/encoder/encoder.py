@@ -173,9 +173,12 @@ def _without_weights(config: EncoderConfig) -> Encoder:
         return Encoder(config)
 
 
-def initialise(encoder: Encoder, generator: torch.Generator | None = None) -> None:
-    """Draw matrices and tables from a normal of `initializer_range`, as BERT does; biases start at zero."""
-    for module in encoder.modules():
+def initialise(encoder: Encoder, generator: torch.Generator | None = None, *, part: nn.Module | None = None) -> None:
+    """Draw matrices and tables from a normal of `initializer_range`, as BERT does; biases start at zero.
+
+    `part` leaves everything else as it is.
+    """
+    for module in (part or encoder).modules():
         if isinstance(module, nn.Linear | nn.Embedding):
             nn.init.normal_(module.weight, std=encoder.config.initializer_range, generator=generator)
         if isinstance(module, nn.LayerNorm):

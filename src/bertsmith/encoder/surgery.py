@@ -1,13 +1,15 @@
-"""An encoder for another vocabulary: rows of the token table kept, left out, or made from others."""
+"""An encoder with another vocabulary, fewer layers, or some layers new again."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int, Shaped
+from pydantic import ValidationError
 from torch import Tensor
 
-from bertsmith.encoder.encoder import Encoder
+from bertsmith.encoder.config import EncoderConfig
+from bertsmith.encoder.encoder import Encoder, initialise
 from bertsmith.errors import UserError
 
 TABLE = "embeddings.token.weight"
@@ -45,6 +47,67 @@ def resize_tokens(
         head: {name: _rows(tensor, kept, pieces) if (head, name) in ROWS else tensor for name, tensor in parts.items()}
         for head, parts in heads.items()
     }
+
+
+def first_layers(encoder: Encoder, layers: int) -> Encoder:
+    """The first `layers` layers as an encoder, as RBT3 is made of RoBERTa-wwm-ext (Cui et al. 2021, arXiv 1906.08101).
+
+    Raises:
+        UserError: there are fewer layers, or layers that share weights are parted so that no config can say it.
+    """
+    had = encoder.config.num_layers
+    if not 1 <= layers <= had:
+        raise UserError(f"the first {layers} layers are asked for, but this encoder has {had}", code="bad_setting")
+    with torch.device("meta"):
+        shorter = Encoder(_shorter(encoder.config, layers))
+    state = encoder.state_dict()
+    shorter.load_state_dict({name: state[name].clone() for name in shorter.state_dict()}, assign=True)
+    shorter.activations = encoder.activations
+    return shorter.train(encoder.training)
+
+
+def reinitialise_top(encoder: Encoder, layers: int, *, seed: int) -> None:
+    """Give the top `layers` layers random weights again, as they began pre-training (Zhang et al. 2021, 2006.05987 §5).
+
+    Raises:
+        UserError: there are fewer layers, or a lower layer shares weights with them.
+    """
+    had = encoder.config.num_layers
+    if not 1 <= layers <= had:
+        raise UserError(
+            f"the top {layers} layers are to begin anew, but this encoder has {had} layers", code="bad_setting"
+        )
+    generator = torch.Generator().manual_seed(seed)
+    for parts, used in (
+        (encoder.attention, encoder.config.attention_of),
+        (encoder.feed_forward, encoder.config.feed_forward_of),
+    ):
+        if set(used[: had - layers]) & set(used[had - layers :]):
+            raise UserError(
+                f"the top {layers} layers of this encoder share weights with the layers below and cannot begin "
+                "anew alone; leave start.reinit_top out",
+                code="bad_setting",
+            )
+        for number in dict.fromkeys(used[had - layers :]):
+            initialise(encoder, generator, part=parts[number])
+
+
+def _shorter(config: EncoderConfig, layers: int) -> EncoderConfig:
+    groups = None if config.distinct_layers is None else (layers - 1) * config.distinct_layers // config.num_layers + 1
+    try:
+        shorter = config.but(num_layers=layers, distinct_layers=groups)
+    except ValidationError:
+        shorter = None
+    same = shorter is not None and all(
+        getattr(shorter, name) == getattr(config, name)[:layers] for name in ("attention_of", "feed_forward_of")
+    )
+    if shorter is None or not same:
+        raise UserError(
+            f"the layers of this encoder share weights in groups, and {layers} layers would part a group; "
+            f"choose a multiple of {config.num_layers // (config.distinct_layers or 1)}",
+            code="bad_setting",
+        )
+    return shorter
 
 
 def _rows(

@@ -11,6 +11,7 @@ from torch import Tensor
 from bertsmith.config import parse_config
 from bertsmith.encoder import SHAPES, Checkpoint, Encoder, EncoderConfig, load_checkpoint, new_encoder
 from bertsmith.encoder.hub import resolve
+from bertsmith.encoder.surgery import first_layers, reinitialise_top
 from bertsmith.errors import UserError
 from bertsmith.recipes.schema import Start
 from bertsmith.text import Tokenizer, train_vocabulary
@@ -34,7 +35,7 @@ def begin(start: Start, texts: Iterable[str], *, seed: int, tokenizer: Tokenizer
         UserError: the checkpoint or the shape cannot be had, or tokenizer and weights do not fit.
     """
     if start.model is not None:
-        beginning = _from_checkpoint(resolve(start.model), start)
+        beginning = _from_checkpoint(resolve(start.model), start, seed=seed)
     else:
         tokenizer = tokenizer or _trained_on(texts, start)
         beginning = _from_random_weights(start, tokenizer, seed=seed)
@@ -66,14 +67,24 @@ def shape_of(name: str) -> dict[str, Any]:
     return values
 
 
-def _from_checkpoint(folder: Path, start: Start) -> Beginning:
+def _from_checkpoint(folder: Path, start: Start, *, seed: int) -> Beginning:
     checkpoint = load_checkpoint(folder)
     encoder = checkpoint.encoder
     if start.dropout is not None:
         encoder = _with_dropout(checkpoint, start.dropout)
     tokenizer = Tokenizer.from_folder(folder)
     notes = (*checkpoint.report.notes, *_left_out(checkpoint), *tokenizer.assumptions)
-    return Beginning(encoder, tokenizer, checkpoint.family, checkpoint.heads, notes)
+    heads = checkpoint.heads
+    if start.layers is not None:
+        notes += (f"only the first {start.layers} of {encoder.config.num_layers} layers are used (start.layers)",)
+        encoder = first_layers(encoder, start.layers)
+    if start.reinit_top:
+        reinitialise_top(encoder, start.reinit_top, seed=seed)
+        heads = {name: tensors for name, tensors in heads.items() if name != "pooler"}
+        first, last = encoder.config.num_layers - start.reinit_top + 1, encoder.config.num_layers
+        which = f"layer {last}" if first == last else f"layers {first} to {last}"
+        notes += (f"{which} and the pooler start from random weights again, seed {seed} (start.reinit_top)",)
+    return Beginning(encoder, tokenizer, checkpoint.family, heads, notes)
 
 
 def _left_out(checkpoint: Checkpoint) -> tuple[str, ...]:

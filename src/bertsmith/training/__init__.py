@@ -1,5 +1,6 @@
 """The one training loop and its parts: optimizer, steps, snapshots, processes, devices, onlookers."""
 
+from bertsmith.training.adversarial import Adversarial, Fgm, Pgd, adversarial
 from bertsmith.training.averaging import Averaging, Ema, Swa
 from bertsmith.training.config import Budget, Selection, TrainingConfig
 from bertsmith.training.devices import DeviceName, resolve_device, using_threads
@@ -38,6 +39,7 @@ from bertsmith.training.step import Step, plain
 
 __all__ = [
     "AdamW",
+    "Adversarial",
     "Averaging",
     "BertAdam",
     "Bottom",
@@ -53,6 +55,7 @@ __all__ = [
     "Evaluate",
     "Evaluated",
     "Event",
+    "Fgm",
     "Freezing",
     "Gradual",
     "Lamb",
@@ -64,6 +67,7 @@ __all__ = [
     "Optimizer",
     "OptimizerConfig",
     "ParameterGroup",
+    "Pgd",
     "Polynomial",
     "Precision",
     "ProgressBar",
@@ -82,6 +86,7 @@ __all__ = [
     "TrainingResult",
     "Updated",
     "Updates",
+    "adversarial",
     "autocast",
     "compute_dtype",
     "group_table",
