@@ -19,6 +19,7 @@ CHOICES = [
     CrossEntropy(class_weights=(0.5, 2.0, 7.0)),
     CrossEntropy(label_smoothing=0.1),
     CrossEntropy(class_weights=(0.5, 2.0, 7.0), label_smoothing=0.2),
+    CrossEntropy(class_weights="effective", beta=0.9),
 ]
 
 
@@ -81,3 +82,35 @@ def test_weights_that_do_not_fit_the_labels_are_refused():
         CrossEntropy(class_weights=(1.0, 2.0)).build(facts(1, 1, 1))
     with pytest.raises(ValueError, match="at least one item of every label"):
         CrossEntropy(class_weights="balanced").build(facts(3, 0))
+
+
+def test_two_scorings_by_hand():
+    criterion = CrossEntropy().build(facts(1, 1))
+    one, other = torch.tensor([[0.8, 0.2]]).log(), torch.tensor([[0.5, 0.5]]).log()
+    forth, back = 0.8 * math.log(1.6) + 0.2 * math.log(0.4), 0.5 * math.log(0.625) + 0.5 * math.log(2.5)
+    assert_close(criterion.divergence(one, other).item(), (forth + back) / 2)
+    assert_close(criterion.divergence(one + 7, one), torch.zeros(1))
+    assert_close(criterion.distance(other, one.softmax(-1), 1.0).item(), forth)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 2.0, 5.0])
+def test_distance_to_a_teacher_is_hintons(temperature):
+    """T² times the cross entropy with soft targets, less their entropy, which no student can change."""
+    criterion = CrossEntropy().build(facts(1, 1, 1))
+    teacher, student = torch.randn(11, 3, generator=torch.Generator().manual_seed(1)), SCORES.clone().requires_grad_()
+    soft = (teacher / temperature).softmax(-1)
+    expected = temperature**2 * F.cross_entropy(student / temperature, soft, reduction="none")
+    found = criterion.distance(student, teacher.softmax(-1), temperature)
+    entropy = temperature**2 * -(soft * soft.log()).sum(-1)
+    assert_close(found, expected - entropy, atol=1e-4, rtol=1e-4)
+    assert_close(
+        torch.autograd.grad(found.sum(), student)[0],
+        temperature * ((student / temperature).softmax(-1) - soft),
+        atol=1e-4,
+        rtol=1e-4,
+    )
+
+
+def test_a_teacher_that_is_certain_gives_no_infinity():
+    criterion = CrossEntropy().build(facts(1, 1, 1))
+    assert criterion.distance(SCORES, torch.eye(3)[TARGETS], 2.0).isfinite().all()

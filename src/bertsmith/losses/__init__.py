@@ -5,26 +5,42 @@ from typing import Annotated
 from pydantic import Field
 
 from bertsmith.losses.binary import binary_loss
+from bertsmith.losses.class_weights import balanced_weights, effective_weights
 from bertsmith.losses.crf import Crf, CrfCriterion
-from bertsmith.losses.criterion import Criterion, LabelFacts
-from bertsmith.losses.cross_entropy import CrossEntropy, CrossEntropyCriterion, balanced_weights
+from bertsmith.losses.criterion import Comparable, Criterion, LabelFacts
+from bertsmith.losses.cross_entropy import CrossEntropy, CrossEntropyCriterion
+from bertsmith.losses.distance import AbsoluteError, DistanceCriterion, Huber, SquaredError
+from bertsmith.losses.focal import Focal, FocalCriterion
+from bertsmith.losses.sigmoid import Binary, BinaryCriterion
 from bertsmith.losses.total import Total
 from bertsmith.losses.vocabulary import Guesses, vocabulary_loss
 
-AnyCriterion = Annotated[CrossEntropy | Crf, Field(discriminator="kind")]
+AnyCriterion = Annotated[
+    CrossEntropy | Focal | Crf | Binary | SquaredError | AbsoluteError | Huber, Field(discriminator="kind")
+]
 """What a task may be trained by."""
 
 __all__ = [
+    "AbsoluteError",
     "AnyCriterion",
+    "Binary",
+    "BinaryCriterion",
+    "Comparable",
     "Crf",
     "CrfCriterion",
     "Criterion",
     "CrossEntropy",
     "CrossEntropyCriterion",
+    "DistanceCriterion",
+    "Focal",
+    "FocalCriterion",
     "Guesses",
+    "Huber",
     "LabelFacts",
+    "SquaredError",
     "Total",
     "balanced_weights",
     "binary_loss",
+    "effective_weights",
     "vocabulary_loss",
 ]

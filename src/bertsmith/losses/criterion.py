@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import Float, Shaped
 from torch import Tensor
@@ -58,4 +58,21 @@ class Criterion(Protocol):
 
     def to(self, device: Any) -> Any:
         """As `nn.Module`."""
+        ...
+
+
+@runtime_checkable
+class Comparable(Protocol):
+    """A criterion that can tell how far two scorings of the same items are apart: for R-Drop and distillation."""
+
+    def divergence(
+        self, one: Float[Tensor, "items outputs"], other: Float[Tensor, "items outputs"]
+    ) -> Float[Tensor, "items"]:
+        """How far two scorings of each item are apart; symmetric, 0 where they agree."""
+        ...
+
+    def distance(
+        self, scores: Float[Tensor, "items outputs"], chances: Float[Tensor, "items outputs"], temperature: float
+    ) -> Float[Tensor, "items"]:
+        """How far the scores of each item are from another model's probabilities."""
         ...

@@ -5,37 +5,26 @@ from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Float, Int
-from pydantic import Field, PositiveFloat
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bertsmith.batch import Layout
-from bertsmith.config import Config
-from bertsmith.errors import UserError
+from bertsmith.losses.class_weights import WeightedByClass
 from bertsmith.losses.criterion import LabelFacts
 from bertsmith.losses.total import Total
 
-
-def balanced_weights(counts: Sequence[int]) -> tuple[float, ...]:
-    """Weights that give every label the same say: items / (labels × items of the label), as scikit-learn's.
-
-    Raises:
-        ValueError: a label has no items.
-    """
-    if min(counts, default=0) < 1:
-        raise ValueError(f"balanced class weights need at least one item of every label, got counts {list(counts)}")
-    return tuple(sum(counts) / (len(counts) * count) for count in counts)
+TINY = 1e-30
+"""A probability so small that its logarithm is still a number."""
 
 
-class CrossEntropy(Config):
+class CrossEntropy(WeightedByClass):
     """Softmax over the labels.
 
-    `class_weights` is `none`, `balanced` (from the label counts) or one number a label.
     `label_smoothing` moves that share of the target evenly to all labels (Szegedy et al. 2016, arXiv 1512.00567).
     """
 
     kind: Literal["cross_entropy"] = "cross_entropy"
-    class_weights: Literal["none", "balanced"] | tuple[PositiveFloat, ...] = "none"
     label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
 
     def build(self, facts: LabelFacts) -> "CrossEntropyCriterion":
@@ -44,19 +33,7 @@ class CrossEntropy(Config):
         Raises:
             UserError: the class weights do not fit the labels.
         """
-        return CrossEntropyCriterion(self._weights(facts.counts), label_smoothing=self.label_smoothing)
-
-    def _weights(self, label_counts: Sequence[int]) -> tuple[float, ...]:
-        if self.class_weights == "none":
-            return (1.0,) * len(label_counts)
-        if self.class_weights == "balanced":
-            return balanced_weights(label_counts)
-        if len(self.class_weights) != len(label_counts):
-            raise UserError(
-                f"{len(self.class_weights)} class_weights for {len(label_counts)} labels: give one a label",
-                code="bad_setting",
-            )
-        return tuple(self.class_weights)
+        return CrossEntropyCriterion(self.weights(facts.counts), label_smoothing=self.label_smoothing)
 
 
 class CrossEntropyCriterion(nn.Module):
@@ -96,6 +73,28 @@ class CrossEntropyCriterion(nn.Module):
     def answer(self, scores: Float[Tensor, "items labels"], layout: Layout | None = None) -> Int[Tensor, "items"]:
         """The label with the highest score, as its number."""
         return scores.argmax(-1)
+
+    def log_probabilities(self, scores: Float[Tensor, "items labels"]) -> Float[Tensor, "items labels"]:
+        """The logarithm of how likely each label is, in float32 or wider."""
+        return _exact(scores).log_softmax(-1)
+
+    def divergence(
+        self, one: Float[Tensor, "items labels"], other: Float[Tensor, "items labels"]
+    ) -> Float[Tensor, "items"]:
+        """How far two scorings of each item are apart: the mean of KL(one ‖ other) and KL(other ‖ one)."""
+        first, second = self.log_probabilities(one), self.log_probabilities(other)
+        return ((first.exp() - second.exp()) * (first - second)).sum(-1) / 2
+
+    def distance(
+        self, scores: Float[Tensor, "items labels"], chances: Float[Tensor, "items labels"], temperature: float
+    ) -> Float[Tensor, "items"]:
+        """KL(chances ‖ scores) of each item, both softened by the temperature, times its square.
+
+        The square keeps gradients as large as those of hard labels (Hinton et al. 2015, arXiv 1503.02531 §2).
+        """
+        given = (chances.clamp_min(TINY).log() / temperature).log_softmax(-1)
+        ours = (_exact(scores) / temperature).log_softmax(-1)
+        return F.kl_div(ours, given, reduction="none", log_target=True).sum(-1) * temperature**2
 
 
 def _exact(scores: Tensor) -> Tensor:
