@@ -1,7 +1,8 @@
 """A fine-tuning task = answers × document × features × head × criterion, trained and used."""
 
-from bertsmith.finetuning.answers import AIMS, Aim, Answers, AnyAim, Classification, Pair
+from bertsmith.finetuning.answers import AIMS, Aim, Answers, AnyAim, Classification, MultiLabel, Pair, Regression
 from bertsmith.finetuning.documents import Truncate, Truncated, shorten, shorten_pair
+from bertsmith.finetuning.guidance import Distill, Guided, RDrop
 from bertsmith.finetuning.model import FineTuner, LabelledBatch
 from bertsmith.finetuning.outputs import Outputs
 from bertsmith.finetuning.prediction import predict
@@ -17,13 +18,18 @@ __all__ = [
     "Answers",
     "AnyAim",
     "Classification",
+    "Distill",
     "FineTuner",
+    "Guided",
     "LabelledBatch",
     "LabelledUpdates",
+    "MultiLabel",
     "Outputs",
     "Pair",
     "Prepared",
+    "RDrop",
     "Reading",
+    "Regression",
     "Targets",
     "Task",
     "TextBatch",

@@ -15,10 +15,14 @@ from bertsmith.losses import LabelFacts
 
 @dataclass(frozen=True, slots=True)
 class LabelledBatch:
-    """Packed texts and what is true of each item: of each text, or of each token that gets an answer."""
+    """Packed texts and what is true of each item: of each text, or of each token that gets an answer.
+
+    `soft` is what a teacher says of the same items, as probabilities.
+    """
 
     texts: TextBatch
     targets: Shaped[Tensor, "items *rest"]
+    soft: Float[Tensor, "items outputs"] | None = None
 
     @property
     def num_tokens(self) -> int:
@@ -27,7 +31,12 @@ class LabelledBatch:
 
     def to(self, device: torch.device | str) -> "LabelledBatch":
         """Copy to a device."""
-        return replace(self, texts=self.texts.to(device), targets=self.targets.to(device, non_blocking=True))
+        return replace(
+            self,
+            texts=self.texts.to(device),
+            targets=self.targets.to(device, non_blocking=True),
+            soft=None if self.soft is None else self.soft.to(device, non_blocking=True),
+        )
 
 
 class FineTuner(nn.Module):

@@ -17,12 +17,21 @@ class LabelledUpdates:
     """The training data as a pure function of the position in the run, so that a run can begin anywhere.
 
     Where texts can be read in several ways (`views`: a pair in both orders), each epoch draws one for
-    every text, seeded.
+    every text, seeded. `soft` is what a teacher says of the texts.
     """
 
-    def __init__(self, views: Sequence[Sequence[Reading]], targets: Targets, plan: BatchPlan, *, seed: int) -> None:
+    def __init__(
+        self,
+        views: Sequence[Sequence[Reading]],
+        targets: Targets,
+        plan: BatchPlan,
+        *,
+        seed: int,
+        soft: Targets | None = None,
+    ) -> None:
         self._views = views
         self._targets = targets
+        self._soft = soft
         self._lengths = np.array([len(reading) for reading in views[0]], dtype=np.int64)
         self._plan = plan
         self._batches = lru_cache(maxsize=2)(partial(_epoch, self._lengths, plan, seed))
@@ -41,7 +50,8 @@ class LabelledUpdates:
     def _batch(self, epoch: int, rows: Int[np.ndarray, "rows"]) -> LabelledBatch:
         view = self._choices(epoch)
         texts = pack_readings([self._views[view[row]][row] for row in rows])
-        return LabelledBatch(texts, torch.from_numpy(self._targets.of(rows)))
+        soft = None if self._soft is None else torch.from_numpy(self._soft.of(rows))
+        return LabelledBatch(texts, torch.from_numpy(self._targets.of(rows)), soft)
 
 
 def _epoch(lengths: Int[np.ndarray, "texts"], plan: BatchPlan, seed: int, epoch: int) -> list[np.ndarray]:

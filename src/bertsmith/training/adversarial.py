@@ -151,8 +151,8 @@ def _weights_aside(model: Trainable) -> Iterator[None]:
     learning = [parameter for _, parameter in model.named_parameters() if parameter.requires_grad]
     try:
         for parameter in learning:
-            parameter.requires_grad_(requires_grad=False)
+            parameter.requires_grad = False
         yield
     finally:
         for parameter in learning:
-            parameter.requires_grad_(requires_grad=True)
+            parameter.requires_grad = True

@@ -1,0 +1,115 @@
+"""More to learn from than labels: one's own answer under other dropout (R-Drop), and a teacher's."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import torch
+from pydantic import Field, NonNegativeFloat, PositiveFloat
+from torch import Tensor, nn
+
+from bertsmith.config import Config
+from bertsmith.errors import UserError
+from bertsmith.finetuning.model import FineTuner, LabelledBatch
+from bertsmith.losses import Comparable
+
+
+class RDrop(Config):
+    """Two passes over every text with different dropout, drawn together (Liang et al. 2021, arXiv 2106.14448 §2).
+
+    The loss is the mean of both passes' own losses plus `alpha` / 2 times half the sum of KL(1 ‖ 2)
+    and KL(2 ‖ 1): half the paper's equation 4, so that `alpha` is the paper's, and without dropout
+    nothing changes. Small sets gain most; an update takes twice the time and memory.
+    """
+
+    alpha: NonNegativeFloat = 1.0
+
+
+class Distill(Config):
+    """A fine-tuned model of ours as teacher: its probabilities are learned beside the labels (Hinton et al. 2015).
+
+    arXiv 1503.02531 §2: (1 − `weight`) · loss + `weight` · T² · KL(teacher ‖ student), both softened by
+    the `temperature` T. The teacher reads every training text once, before training; it must know
+    the same labels. For a small student (`start.layers`) of a large teacher.
+    """
+
+    teacher: str
+    temperature: PositiveFloat = 2.0
+    weight: Annotated[float, Field(gt=0.0, le=1.0)] = 0.5
+
+
+class Guided:
+    """A model as the loop trains it: with its own loss, those of its guides as further losses.
+
+    It has no weights of its own; what is measured, kept and saved is the model inside.
+
+    Raises:
+        UserError: the criterion cannot compare two scorings.
+    """
+
+    def __init__(self, model: FineTuner, *, r_drop: RDrop | None = None, distill: Distill | None = None) -> None:
+        if not isinstance(model.criterion, Comparable):
+            raise UserError(
+                f"criterion {model.task.criterion.kind} cannot compare two scorings of a text, which r_drop and "
+                "distill need; leave them out, or choose another criterion",
+                code="bad_setting",
+            )
+        self.model, self.criterion = model, model.criterion
+        self.r_drop, self.distill = r_drop, distill
+
+    @property
+    def loss_names(self) -> tuple[str, ...]:
+        """Its own, then its guides'."""
+        guides = {"r_drop": self.r_drop, "teacher": self.distill}
+        return (*self.model.loss_names, *(name for name, guide in guides.items() if guide is not None))
+
+    @property
+    def top_depth(self) -> int:
+        """As the model's."""
+        return self.model.top_depth
+
+    def depth_of(self, parameter: str) -> int:
+        """As the model's."""
+        return self.model.depth_of(parameter)
+
+    def loss_weights(self, batch: LabelledBatch) -> dict[str, Tensor]:
+        """Its own loss weighs what it does alone, each guide the number of items."""
+        own, items = self.model.loss_weights(batch), _labelled(batch).sum()
+        return {**dict.fromkeys(self.loss_names, items), **own}
+
+    def __call__(self, batch: LabelledBatch) -> dict[str, Tensor]:
+        """The losses of a micro-batch, summed over items; means over the passes where there are two."""
+        passes = [self.model.scores(batch.texts) for _ in range(1 if self.r_drop is None else 2)]
+        own = [self.model.criterion.loss(scores, batch.targets, batch.texts.layout).sum for scores in passes]
+        counts = _labelled(batch)
+        sums = {"loss": torch.stack(own).mean() * (1 if self.distill is None else 1 - self.distill.weight)}
+        if self.r_drop is not None:
+            sums["r_drop"] = self.r_drop.alpha / 2 * (self.criterion.divergence(*passes) * counts).sum()
+        if self.distill is not None:
+            assert batch.soft is not None
+            apart = [self.criterion.distance(scores, batch.soft, self.distill.temperature) for scores in passes]
+            sums["teacher"] = self.distill.weight * (torch.stack(apart).mean(0) * counts).sum()
+        return sums
+
+    def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """As the model's."""
+        return self.model.named_parameters()
+
+    def state_dict(self, *, keep_vars: bool = False) -> dict[str, Any]:
+        """As the model's."""
+        return self.model.state_dict(keep_vars=keep_vars)
+
+    def train(self) -> None:
+        """Drop."""
+        self.model.train()
+
+    def eval(self) -> None:
+        """Drop nothing."""
+        self.model.eval()
+
+
+def _labelled(batch: LabelledBatch) -> Tensor:
+    """1 for every item that counts; an ignored one has the target -100."""
+    targets = batch.targets
+    if targets.is_floating_point() or targets.ndim > 1:
+        return torch.ones(len(targets), device=targets.device)
+    return (targets >= 0).float()
