@@ -101,4 +101,6 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, str):
         return value
+    if isinstance(value, list) and value and all(isinstance(each, str) and "|" not in each for each in value):
+        return "|".join(value)
     return json.dumps(value, ensure_ascii=False, default=str)

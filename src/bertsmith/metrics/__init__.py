@@ -12,10 +12,22 @@ from bertsmith.metrics.classification import (
     per_class,
 )
 from bertsmith.metrics.correlation import correlation_intervals, correlation_metrics, pearson, spearman
+from bertsmith.metrics.multilabel import (
+    SCORES,
+    USUAL_CUT,
+    best_cut,
+    best_cuts,
+    micro_f1,
+    multilabel_intervals,
+    multilabel_metrics,
+    per_label,
+)
 from bertsmith.metrics.ranking import auc, auc_interval, ranks
 from bertsmith.metrics.tally import Tally, accuracy, f1, macro_f1, precision, recall, tally
 
 __all__ = [
+    "SCORES",
+    "USUAL_CUT",
     "Calibration",
     "ClassScores",
     "Difference",
@@ -24,6 +36,8 @@ __all__ = [
     "accuracy",
     "auc",
     "auc_interval",
+    "best_cut",
+    "best_cuts",
     "calibration",
     "classification_intervals",
     "classification_metrics",
@@ -32,9 +46,13 @@ __all__ = [
     "correlation_metrics",
     "f1",
     "macro_f1",
+    "micro_f1",
+    "multilabel_intervals",
+    "multilabel_metrics",
     "paired_difference",
     "pearson",
     "per_class",
+    "per_label",
     "percentile_interval",
     "precision",
     "ranks",

@@ -6,14 +6,23 @@ from pydantic import Field
 
 from bertsmith.finetuning.answers.base import Aim, Answers
 from bertsmith.finetuning.answers.classes import Classification, ClassificationAnswers, Pair, PairAnswers
+from bertsmith.finetuning.answers.multilabel import MultiLabel, MultiLabelAnswers
+from bertsmith.finetuning.answers.numbers import Regression, RegressionAnswers
 
-AnyAim = Annotated[Classification | Pair, Field(discriminator="kind")]
+AnyAim = Annotated[Classification | Pair | MultiLabel | Regression, Field(discriminator="kind")]
 """What a recipe may ask for."""
 
-AnyAnswers = Annotated[ClassificationAnswers | PairAnswers, Field(discriminator="kind")]
+AnyAnswers = Annotated[
+    ClassificationAnswers | PairAnswers | MultiLabelAnswers | RegressionAnswers, Field(discriminator="kind")
+]
 """What a bundle may hold."""
 
-AIMS: dict[str, type[Aim]] = {"classification": Classification, "pair": Pair}
+AIMS: dict[str, type[Aim]] = {
+    "classification": Classification,
+    "pair": Pair,
+    "multilabel": MultiLabel,
+    "regression": Regression,
+}
 """The kinds by name."""
 
 __all__ = [
@@ -24,6 +33,10 @@ __all__ = [
     "AnyAnswers",
     "Classification",
     "ClassificationAnswers",
+    "MultiLabel",
+    "MultiLabelAnswers",
     "Pair",
     "PairAnswers",
+    "Regression",
+    "RegressionAnswers",
 ]

@@ -27,10 +27,9 @@ class Aim(Config, ABC):
     """
 
     reads: ClassVar[LabelKind] = "single"
-    pairs: ClassVar[bool] = False
     per_token: ClassVar[bool] = False
     usual: ClassVar[Mapping[str, Any]] = {}
-    criteria: ClassVar[tuple[str, ...]] = ("cross_entropy",)
+    criteria: ClassVar[tuple[str, ...]] = ("cross_entropy", "focal")
 
     @abstractmethod
     def learn(self, records: Sequence[Record]) -> "Answers":
@@ -64,6 +63,11 @@ class Aim(Config, ABC):
         texts = [record.text for record in records]
         pairs = [record.text_pair or "" for record in records] if self.pairs else None
         return prepare(texts, pairs, tokenizer, document, max_length=max_length, both_orders=self.both_orders)
+
+    @property
+    def pairs(self) -> bool:
+        """Whether it reads two texts."""
+        return False
 
     @property
     def both_orders(self) -> bool:

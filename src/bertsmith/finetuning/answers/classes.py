@@ -1,7 +1,7 @@
 """One of several labels for a text, or for two texts read together."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from jaxtyping import Int
@@ -39,7 +39,10 @@ class Pair(Aim):
     kind: Literal["pair"] = "pair"
     symmetric: bool = False
 
-    pairs: ClassVar[bool] = True
+    @property
+    def pairs(self) -> bool:
+        """It reads two texts."""
+        return True
 
     @property
     def both_orders(self) -> bool:
