@@ -11,30 +11,36 @@ from bertsmith.data.checking import (
     require_trainable,
 )
 from bertsmith.data.reading import read_records
-from bertsmith.data.record import Columns, Label, LabelKind, PairKind, Record
+from bertsmith.data.record import Columns, Label, LabelKind, Marks, PairKind, Record
 from bertsmith.data.splitting import Split, split_records, stratified_split
+from bertsmith.data.tagged import Broken, is_conll, read_tagged, write_conll
 from bertsmith.data.writing import write_rows
 
 __all__ = [
     "BatchPlan",
+    "Broken",
     "CheckReport",
     "Columns",
     "Finding",
     "Label",
     "LabelKind",
+    "Marks",
     "PairKind",
     "Record",
     "Split",
     "TokenBudget",
     "check_files",
     "check_splits",
+    "is_conll",
     "plan_batches",
     "plan_inference",
     "read_records",
+    "read_tagged",
     "refuse_errors",
     "require_trainable",
     "split_micro_batches",
     "split_records",
     "stratified_split",
+    "write_conll",
     "write_rows",
 ]

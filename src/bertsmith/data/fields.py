@@ -3,13 +3,13 @@
 import difflib
 import json
 import math
-import unicodedata
 from collections.abc import Collection
 from typing import Any
 
 from bertsmith.config import Config
 from bertsmith.data.record import Columns, Label, LabelKind, PairKind, Record, refusal
 from bertsmith.errors import UserError
+from bertsmith.text.characters import is_blank
 
 
 class Fields(Config):
@@ -72,14 +72,6 @@ class Fields(Config):
         return refusal(
             where, f"no column {column!r}; the columns are {columns or '(none)'}; {advice}", "missing_column"
         )
-
-
-def is_blank(text: str) -> bool:
-    """Whether nothing in a text can be seen: only spaces, control and zero-width characters."""
-    return all(unicodedata.category(character) in _INVISIBLE for character in text)
-
-
-_INVISIBLE = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf"})
 
 
 def read_label(value: Any, kind: LabelKind, where: str) -> Label:

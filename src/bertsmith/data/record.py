@@ -6,6 +6,7 @@ from typing import Any, Literal, NoReturn
 
 from bertsmith.config import Config
 from bertsmith.errors import UserError
+from bertsmith.text.tags import Span
 
 Label = str | float | tuple[str, ...] | None
 """One label, a number, several labels, or none."""
@@ -21,11 +22,25 @@ OnError = Callable[[UserError], None]
 
 
 @dataclass(frozen=True, slots=True)
+class Marks:
+    """What is marked in a text: spans of characters, in order, none overlapping.
+
+    `units` are the characters of each token where the file came in tokens (CoNLL), else None;
+    `broken` says where its tags broke their scheme and were read nevertheless.
+    """
+
+    spans: tuple[Span, ...] = ()
+    units: tuple[tuple[int, int], ...] | None = None
+    broken: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """One text (or pair) with its label; `where` is its place, as `train.csv:17`.
 
     `row` holds every field as it was read, under its own name and in its own order, so that
-    predictions can be written beside what the user gave.
+    predictions can be written beside what the user gave. Of a text with `marks`, `label` names the
+    types that occur in it.
     """
 
     text: str
@@ -33,6 +48,7 @@ class Record:
     label: Label = None
     row: dict[str, Any] = field(default_factory=dict)
     where: str = ""
+    marks: Marks | None = None
 
 
 class Columns(Config):

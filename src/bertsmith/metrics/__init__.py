@@ -1,7 +1,7 @@
 """Answers and truth to named numbers, with how sure they are; numpy only."""
 
 from bertsmith.metrics.bootstrap import Interval, percentile_interval
-from bertsmith.metrics.calibration import Calibration, calibration
+from bertsmith.metrics.calibration import Calibration, best_temperature, calibration, tempered
 from bertsmith.metrics.classification import (
     ClassScores,
     Difference,
@@ -12,6 +12,15 @@ from bertsmith.metrics.classification import (
     per_class,
 )
 from bertsmith.metrics.correlation import correlation_intervals, correlation_metrics, pearson, spearman
+from bertsmith.metrics.entities import (
+    NOTHING,
+    SpanError,
+    entity_intervals,
+    entity_metrics,
+    per_type,
+    span_errors,
+    type_confusion,
+)
 from bertsmith.metrics.multilabel import (
     SCORES,
     USUAL_CUT,
@@ -26,24 +35,29 @@ from bertsmith.metrics.ranking import auc, auc_interval, ranks
 from bertsmith.metrics.tally import Tally, accuracy, f1, macro_f1, precision, recall, tally
 
 __all__ = [
+    "NOTHING",
     "SCORES",
     "USUAL_CUT",
     "Calibration",
     "ClassScores",
     "Difference",
     "Interval",
+    "SpanError",
     "Tally",
     "accuracy",
     "auc",
     "auc_interval",
     "best_cut",
     "best_cuts",
+    "best_temperature",
     "calibration",
     "classification_intervals",
     "classification_metrics",
     "confusion",
     "correlation_intervals",
     "correlation_metrics",
+    "entity_intervals",
+    "entity_metrics",
     "f1",
     "macro_f1",
     "micro_f1",
@@ -53,10 +67,14 @@ __all__ = [
     "pearson",
     "per_class",
     "per_label",
+    "per_type",
     "percentile_interval",
     "precision",
     "ranks",
     "recall",
+    "span_errors",
     "spearman",
     "tally",
+    "tempered",
+    "type_confusion",
 ]

@@ -1,5 +1,6 @@
 """What BERT's normaliser does to single characters, and how to find the way back to the original text."""
 
+import unicodedata
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,6 +68,14 @@ def without_surrogates(text: str) -> str:
     except UnicodeEncodeError:
         return "".join("\ufffd" if "\ud800" <= character <= "\udfff" else character for character in text)
     return text
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing in a text can be seen: only spaces, control and zero-width characters."""
+    return all(unicodedata.category(character) in _INVISIBLE for character in text)
+
+
+_INVISIBLE = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf"})
 
 
 def is_han(character: str) -> bool:

@@ -8,10 +8,10 @@ from bertsmith.data.checking.finding import CheckReport, Finding, LengthSummary,
 from bertsmith.data.checking.labels import label_findings
 from bertsmith.data.checking.lengths import TokenBudget, token_findings
 from bertsmith.data.checking.oddities import oddity_findings
-from bertsmith.data.fields import is_blank
 from bertsmith.data.reading import read_records
 from bertsmith.data.record import USUAL_COLUMNS, Columns, LabelKind, PairKind, Record
 from bertsmith.errors import UserError
+from bertsmith.text.characters import is_blank
 
 _LEVELS = ("error", "warning", "info")
 
