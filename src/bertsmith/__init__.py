@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bertsmith.encoder import Encoder
     from bertsmith.errors import UserError
-    from bertsmith.estimators import Classifier, PairClassifier
+    from bertsmith.estimators import Classifier, PairClassifier, Regressor
 
 _HOMES = {
     "Classifier": "bertsmith.estimators",
     "Encoder": "bertsmith.encoder",
     "PairClassifier": "bertsmith.estimators",
+    "Regressor": "bertsmith.estimators",
     "UserError": "bertsmith.errors",
 }
 
-__all__ = ["Classifier", "Encoder", "PairClassifier", "UserError"]
+__all__ = ["Classifier", "Encoder", "PairClassifier", "Regressor", "UserError"]
 
 
 def __getattr__(name: str) -> Any:

@@ -185,7 +185,7 @@ def test_pairs(shape, tmp_path):
         (TEXTS, [*LABELS[:-1], None], "labels[35] is None"),
         (TEXTS, [0.5] * 35 + [float("nan")], "labels[35] is nan"),
         (TEXTS, [1, "1"] * 18, "labels must be of one type, found 1 (int) and '1' (str)"),
-        (TEXTS, [["a"]] * 36, "labels[0] is ['a']"),
+        (TEXTS, [["a"]] * 35 + ["b"], "labels[35] is 'b' where others are lists"),
         ([], [], "no texts"),
     ],
 )

@@ -1,6 +1,19 @@
 """A fine-tuning task = answers × document × features × head × criterion, trained and used."""
 
-from bertsmith.finetuning.answers import AIMS, Aim, Answers, AnyAim, Classification, MultiLabel, Pair, Regression
+from bertsmith.finetuning.answers import (
+    AIMS,
+    Aim,
+    Answers,
+    AnyAim,
+    Classification,
+    ClassificationAnswers,
+    MultiLabel,
+    MultiLabelAnswers,
+    Pair,
+    PairAnswers,
+    Regression,
+    RegressionAnswers,
+)
 from bertsmith.finetuning.documents import Truncate, Truncated, shorten, shorten_pair
 from bertsmith.finetuning.guidance import Distill, Guided, RDrop
 from bertsmith.finetuning.model import FineTuner, LabelledBatch
@@ -18,18 +31,22 @@ __all__ = [
     "Answers",
     "AnyAim",
     "Classification",
+    "ClassificationAnswers",
     "Distill",
     "FineTuner",
     "Guided",
     "LabelledBatch",
     "LabelledUpdates",
     "MultiLabel",
+    "MultiLabelAnswers",
     "Outputs",
     "Pair",
+    "PairAnswers",
     "Prepared",
     "RDrop",
     "Reading",
     "Regression",
+    "RegressionAnswers",
     "Targets",
     "Task",
     "TextBatch",

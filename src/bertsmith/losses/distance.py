@@ -94,6 +94,16 @@ class DistanceCriterion(nn.Module):
         """The score is the answer."""
         return _exact(scores)
 
+    def divergence(self, one: Float[Tensor, "items one"], other: Float[Tensor, "items one"]) -> Float[Tensor, "items"]:
+        """The square of how far two scores are apart."""
+        return (_exact(one) - _exact(other)).square().sum(-1)
+
+    def distance(
+        self, scores: Float[Tensor, "items one"], chances: Float[Tensor, "items one"], temperature: float
+    ) -> Float[Tensor, "items"]:
+        """The square of the distance to the other's number; a temperature has no meaning here."""
+        return self.divergence(scores, chances)
+
 
 def _exact(scores: Tensor) -> Tensor:
     return scores.to(torch.promote_types(scores.dtype, torch.float32))

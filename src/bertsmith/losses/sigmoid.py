@@ -97,6 +97,23 @@ class BinaryCriterion(nn.Module):
         """1 for every label that is likelier than not."""
         return (scores > 0).to(_exact(scores).dtype)
 
+    def divergence(
+        self, one: Float[Tensor, "items labels"], other: Float[Tensor, "items labels"]
+    ) -> Float[Tensor, "items"]:
+        """The mean over labels of how far two decisions are apart: of KL(one ‖ other) and KL(other ‖ one) the mean."""
+        first, second = _exact(one), _exact(other)
+        return ((first.sigmoid() - second.sigmoid()) * (first - second)).mean(-1) / 2
+
+    def distance(
+        self, scores: Float[Tensor, "items labels"], chances: Float[Tensor, "items labels"], temperature: float
+    ) -> Float[Tensor, "items"]:
+        """The mean over labels of KL(chances ‖ scores), both softened by the temperature, times its square."""
+        given = torch.logit(chances, eps=1e-7) / temperature
+        ours, likely = _exact(scores) / temperature, given.sigmoid()
+        apart = likely * (F.logsigmoid(given) - F.logsigmoid(ours))
+        apart = apart + (1 - likely) * (F.logsigmoid(-given) - F.logsigmoid(-ours))
+        return apart.mean(-1) * temperature**2
+
 
 def _exact(scores: Tensor) -> Tensor:
     return scores.to(torch.promote_types(scores.dtype, torch.float32))

@@ -1,6 +1,6 @@
 """Runs as values: a recipe and rows in, a trained and measured model out. The only place where siblings meet."""
 
-from bertsmith.recipes.bundle import Bundle, load_bundle, save_bundle
+from bertsmith.recipes.bundle import Bundle, LabelType, load_bundle, save_bundle
 from bertsmith.recipes.counting import TOO_MANY_DEGRADED, degraded_warning
 from bertsmith.recipes.evaluation import Measured, evaluate_bundle, measure
 from bertsmith.recipes.finetuning import Rehearsal, finetune, rehearse
@@ -33,6 +33,7 @@ __all__ = [
     "Extension",
     "FinetuneRecipe",
     "FinetuneResult",
+    "LabelType",
     "LearnedWords",
     "Measured",
     "PretrainRecipe",

@@ -23,7 +23,8 @@ FORMAT = 2
 """Counts up when the block in config.json changes its meaning. Format 1 knew one label a text and linear heads only."""
 
 
-LabelType = Literal["str", "int", "float", "bool"]
+LabelType = Literal["str", "int", "float", "bool", "indicator"]
+"""What labels were in Python; `indicator` is a column of a matrix of zeros and ones."""
 
 
 @dataclass(frozen=True, slots=True)

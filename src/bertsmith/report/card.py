@@ -19,6 +19,13 @@ _HUB_METRICS = {
     "pearson": "pearsonr",
 }
 
+_FRONTS = {"pair": "PairClassifier", "regression": "Regressor", "tagging": "Tagger"}
+_SAYS = {
+    "multilabel": "some or none of its labels",
+    "regression": "a number",
+    "tagging": "some or none of its types",
+}
+
 
 def model_card(report: RunReport, *, folder: str) -> str:
     """Write README.md of a trained model: a header for the hub, then words for people.
@@ -93,9 +100,9 @@ def _metric_lines(split: Split) -> Iterator[str]:
 
 
 def _use(report: RunReport, folder: str) -> str:
-    pair = report.task == "pair"
-    front = "PairClassifier" if pair else "Classifier"
-    texts = '[("a text", "another text")]' if pair else '["a text"]'
+    front = _FRONTS.get(report.task, "Classifier")
+    pairs = report.held_out is not None and report.held_out.answers is not None and report.held_out.answers.pairs
+    texts = '[("a text", "another text")]' if pairs or report.task == "pair" else '["a text"]'
     return (
         "## How to use it\n\n"
         f"```sh\nbertsmith predict --model {shlex.quote(folder)} --input texts.csv --output answers.csv\n```\n\n"
@@ -108,8 +115,8 @@ def _use(report: RunReport, folder: str) -> str:
 def _limits(report: RunReport) -> str:
     lines = [
         "## Limits\n",
-        "- It answers with one of its labels, whatever the text says; texts unlike its training texts get answers "
-        "that mean little. Check it on your own texts: `bertsmith evaluate`.",
+        f"- It answers with {_SAYS.get(report.task, 'one of its labels')}, whatever the text says; texts unlike its "
+        "training texts get answers that mean little. Check it on your own texts: `bertsmith evaluate`.",
     ]
     if (cut := report.truncation) is not None:
         lost = (

@@ -10,11 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from bertsmith.finetuning import ClassificationAnswers, MultiLabelAnswers, PairAnswers, RegressionAnswers
 from bertsmith.recipes import FinetuneResult, Measured, Start, recipe_yaml
 from bertsmith.report.run import (
     Answers,
     Curves,
+    LabelSets,
     Notice,
+    Numbers,
     ParameterGroup,
     RunReport,
     Speed,
@@ -40,7 +43,7 @@ def finetune_report(result: FinetuneResult, *, log: Path, command: Sequence[str]
         model=model,
         train_source=result.splits.train.source,
         train_texts=len(result.splits.train.records),
-        labels=result.bundle.labels,
+        labels=result.bundle.answers.shown,
         splits=[_split(name, measured) for name, measured in result.measured.items()],
         truncation=Truncation(
             strategy=STRATEGIES[recipe.document.keep],
@@ -87,16 +90,29 @@ def _split(name: str, measured: Measured) -> Split:
         rows=len(records),
         metrics=measured.metrics,
         intervals=measured.intervals,
-        answers=Answers(
-            labels=measured.answers.names,
-            truth=measured.truth.values,
-            answers=measured.outputs.values.argmax(1),
-            probabilities=measured.outputs.values,
-            texts=measured.rows.texts,
-            pairs=[record.text_pair or "" for record in records] if records[0].text_pair is not None else (),
-            where=[record.where for record in records],
-        ),
+        answers=_answers(measured),
     )
+
+
+def _answers(measured: Measured) -> Answers | LabelSets | Numbers | None:
+    """The rows as the sections of a report want them; of a kind it does not know, none."""
+    records, truth, said = measured.rows.records, measured.truth.values, measured.outputs.values
+    texts: dict[str, Any] = {
+        "texts": measured.rows.texts,
+        "pairs": [record.text_pair or "" for record in records] if records[0].text_pair is not None else (),
+        "where": [record.where for record in records],
+    }
+    match measured.answers:
+        case ClassificationAnswers() | PairAnswers() as kind:
+            chosen = said.argmax(1)
+            return Answers(labels=kind.labels, truth=truth, answers=chosen, probabilities=said, **texts)
+        case MultiLabelAnswers() as kind:
+            given = kind.given(measured.outputs)
+            sets = {"truth": truth > 0, "answers": given, "probabilities": said, "cuts": kind.cuts, **texts}
+            return LabelSets(labels=kind.labels, **sets)
+        case RegressionAnswers() as kind:
+            return Numbers(truth=kind.numbers(truth), answers=kind.numbers(said), **texts)
+    return None
 
 
 def _setup(result: FinetuneResult) -> dict[str, str]:

@@ -7,7 +7,7 @@ import numpy as np
 from bertsmith.metrics import Interval
 from bertsmith.report.markup import Html, facts, join, paragraph, tag
 from bertsmith.report.page import Section
-from bertsmith.report.run import AnyReport, Notice, RunReport, Split
+from bertsmith.report.run import Answers, AnyReport, Notice, RunReport, Split
 from bertsmith.report.wording import counted, metric_interval, metric_value, share, wording
 
 
@@ -70,7 +70,7 @@ def _headline(split: Split) -> Html:
 
 def _floor(split: Split) -> str:
     """What a model without eyes would get, and what a spotless result is worth."""
-    if split.answers is None:
+    if not isinstance(split.answers, Answers):
         return ""
     floor = np.bincount(split.answers.truth).max() / split.rows
     told = f" Always answering the most frequent label would be right in {share(floor)}."

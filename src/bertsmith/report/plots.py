@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _INK, _MUTED, _LINE, _ACCENT, _WARM = "#111213", "#717273", "#d1d2d3", "#1f5fd1", "#c1571f"
 _VARIABLES = {_INK: "--ink", _MUTED: "--muted", _LINE: "--line", _ACCENT: "--accent", _WARM: "--warm"}
 _MOST_POINTS = 400
+_MOST_DOTS = 1500
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "axes.edgecolor": _LINE,
@@ -107,6 +108,19 @@ def calibration_plot(found: Calibration) -> Html:
         axes.set(xlabel="stated confidence", ylabel="share right", xlim=(0, 1.03), ylim=(0, 1.05))
 
     return _svg("calibration", "Share of right answers by stated confidence", draw)
+
+
+def scatter_plot(truth: Float[np.ndarray, " rows"], answers: Float[np.ndarray, " rows"]) -> Html:
+    """Answers against true numbers; of many rows every so-manieth, spread over the order of the truth."""
+    places = np.argsort(truth, kind="stable")[:: -(-len(truth) // _MOST_DOTS)]
+    low, high = float(min(truth.min(), answers.min())), float(max(truth.max(), answers.max()))
+
+    def draw(axes: "Axes") -> None:
+        axes.plot([low, high], [low, high], color=_MUTED, linewidth=1, linestyle="--")
+        axes.scatter(truth[places], answers[places], s=9, color=_ACCENT, alpha=0.5, linewidths=0)
+        axes.set(xlabel="truth", ylabel="answer")
+
+    return _svg("scatter", "Answers against the truth", draw)
 
 
 def length_plot(lengths: Int[np.ndarray, " texts"], limit: int | None) -> Html:

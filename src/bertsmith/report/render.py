@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 
 from bertsmith.report.course import cost, groups, learning, lengths
+from bertsmith.report.label_sets import confidence_of_sets, errors_of_sets, labels_of_sets
+from bertsmith.report.numbers import misses, scatter
 from bertsmith.report.overview import lead, notices, story
 from bertsmith.report.page import Section, page
 from bertsmith.report.rerun import rerun
@@ -17,6 +19,11 @@ SECTIONS: tuple[Callable[[RunReport], Section | None], ...] = (
     confusions,
     errors,
     confidence,
+    labels_of_sets,
+    errors_of_sets,
+    confidence_of_sets,
+    scatter,
+    misses,
     lengths,
     groups,
     cost,

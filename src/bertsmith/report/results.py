@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from bertsmith.metrics import calibration, confusion, per_class
+from bertsmith.metrics import ClassScores, calibration, confusion, per_class
 from bertsmith.report.markup import Html, figure, join, paragraph, quoted, scrolling, table, tag
 from bertsmith.report.page import Section
 from bertsmith.report.plots import calibration_plot
-from bertsmith.report.run import Answers, RunReport
+from bertsmith.report.run import Answers, LabelSets, Numbers, RunReport
 from bertsmith.report.wording import counted, share
 
 MOST_LABELS_IN_A_MATRIX = 60
@@ -19,7 +19,7 @@ _PAIRS_SHOWN = 12
 
 def confusions(report: RunReport) -> Section | None:
     """Which labels are taken for which others: the commonest mistakes, then the whole matrix."""
-    if (split := report.held_out) is None or (rows := split.answers) is None:
+    if (split := report.held_out) is None or not isinstance(rows := split.answers, Answers):
         return None
     matrix = confusion(rows.truth, rows.answers, labels=rows.labels)
     pieces = [_commonest_mistakes(matrix, rows.labels)]
@@ -30,13 +30,10 @@ def confusions(report: RunReport) -> Section | None:
 
 def per_label(report: RunReport) -> Section | None:
     """Precision, recall, F1 and support of every label."""
-    if (split := report.held_out) is None or (rows := split.answers) is None:
+    if (split := report.held_out) is None or not isinstance(rows := split.answers, Answers):
         return None
     scores = per_class(rows.truth, rows.answers, labels=rows.labels)
-    lines = [
-        (quoted(each.label, limit=80), _bar(each.precision), _bar(each.recall), _bar(each.f1), f"{each.support:,}")
-        for each in scores
-    ]
+    lines = [score_cells(each) for each in scores]
     header = ("Label", "Precision", "Recall", "F1", "Texts")
     words = "Precision: how often an answer is right. Recall: how many of the label's texts are found."
     body = join(paragraph(words), table(header, lines, caption="Scores per label", numbers=(1, 2, 3, 4)))
@@ -45,7 +42,7 @@ def per_label(report: RunReport) -> Section | None:
 
 def errors(report: RunReport) -> Section | None:
     """The wrong answers the model is surest of: wrong labels in the data often stand at the top."""
-    if (split := report.held_out) is None or (rows := split.answers) is None:
+    if (split := report.held_out) is None or not isinstance(rows := split.answers, Answers):
         return None
     wrong = np.flatnonzero(rows.truth != rows.answers)
     if not len(wrong):
@@ -63,7 +60,7 @@ def errors(report: RunReport) -> Section | None:
 
 def confidence(report: RunReport) -> Section | None:
     """Whether the stated confidence can be believed."""
-    if (split := report.held_out) is None or (rows := split.answers) is None:
+    if (split := report.held_out) is None or not isinstance(rows := split.answers, Answers):
         return None
     right: Bool[np.ndarray, " rows"] = rows.truth == rows.answers
     found = calibration(_confidence(rows), right)
@@ -116,6 +113,12 @@ def _cell(number: int, portion: float, *, right: bool) -> Html:
     return tag("td", f"{number:,}", class_=kind, style=f"--s:{strength:.2f}")
 
 
+def score_cells(scores: ClassScores) -> tuple[Html | str, ...]:
+    """A label and how well it is found, as the cells of a row."""
+    bars = (_bar(value) for value in (scores.precision, scores.recall, scores.f1))
+    return (quoted(scores.label, limit=80), *bars, f"{scores.support:,}")
+
+
 def _bar(value: float) -> Html:
     return tag("span", f"{value:.3f}", class_="bar", style=f"--s:{value:.3f}")
 
@@ -126,10 +129,18 @@ def _confidence(rows: Answers) -> Float[np.ndarray, " rows"]:
 
 
 def _error(rows: Answers, row: int) -> tuple[Html | str, ...]:
+    truth, answer = (quoted(rows.labels[place], limit=80) for place in (rows.truth[row], rows.answers[row]))
+    return text_cell(rows, row), truth, answer, f"{_confidence(rows)[row]:.3f}", *place_cells(rows, row)
+
+
+def text_cell(rows: Answers | LabelSets | Numbers, row: int) -> Html:
+    """The text of a row, or both of a pair."""
     text = quoted(rows.texts[row])
     if rows.pairs:
         text = join(text, tag("hr"), quoted(rows.pairs[row]))
-    text = tag("div", text, class_="text")
-    truth, answer = (quoted(rows.labels[place], limit=80) for place in (rows.truth[row], rows.answers[row]))
-    where = (tag("code", rows.where[row]),) if rows.where else ()
-    return text, truth, answer, f"{_confidence(rows)[row]:.3f}", *where
+    return tag("div", text, class_="text")
+
+
+def place_cells(rows: Answers | LabelSets | Numbers, row: int) -> tuple[Html, ...]:
+    """Where the row stands, if that is known."""
+    return (tag("code", rows.where[row]),) if rows.where else ()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from bertsmith.metrics import Interval
 
@@ -28,6 +28,31 @@ class Answers:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LabelSets:
+    """Every row of an evaluated split of which each label is true or not; `cuts` are the labels' thresholds."""
+
+    labels: Sequence[str]
+    truth: Bool[np.ndarray, "rows labels"]
+    answers: Bool[np.ndarray, "rows labels"]
+    probabilities: Float[np.ndarray, "rows labels"]
+    cuts: Sequence[float]
+    texts: Sequence[str]
+    pairs: Sequence[str] = ()
+    where: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Numbers:
+    """Every row of an evaluated split with the true number and the number answered."""
+
+    truth: Float[np.ndarray, " rows"]
+    answers: Float[np.ndarray, " rows"]
+    texts: Sequence[str]
+    pairs: Sequence[str] = ()
+    where: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
     """One evaluated split. `source` says where its rows come from (`test.csv`, `10 % of train.csv`)."""
 
@@ -36,7 +61,7 @@ class Split:
     rows: int
     metrics: Mapping[str, float]
     intervals: Mapping[str, Interval] = field(default_factory=dict)
-    answers: Answers | None = None
+    answers: Answers | LabelSets | Numbers | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ class Wording:
 _WORDINGS = {
     "accuracy": Wording("Accuracy", "share of texts answered right", percent=True),
     "macro_f1": Wording("Macro F1", "precision and recall in one, every label counting the same", percent=True),
+    "micro_f1": Wording("Micro F1", "precision and recall in one, over all decisions of all labels", percent=True),
     "auc": Wording("AUC", "chance that a positive text ranks above a negative one"),
     "spearman": Wording("Spearman", "how well the order of the scores is met"),
     "pearson": Wording("Pearson", "how well the size of the scores is met"),

@@ -23,13 +23,20 @@ class Aim(Config, ABC):
     """What a run shall learn: the field `task` of a recipe, before any label was seen.
 
     `usual` holds the defaults of a recipe that are others for this kind; `criteria` names the kinds
-    of criterion that fit; `per_token` says whether every token gets an answer, or every text.
+    of criterion that fit; `per_token` says whether every token gets an answer, or every text;
+    `calibrates`, whether outputs are the probabilities of one label each, which a temperature can calibrate.
     """
 
     reads: ClassVar[LabelKind] = "single"
     per_token: ClassVar[bool] = False
+    calibrates: ClassVar[bool] = False
     usual: ClassVar[Mapping[str, Any]] = {}
     criteria: ClassVar[tuple[str, ...]] = ("cross_entropy", "focal")
+
+    @property
+    def name(self) -> str:
+        """The kind, as a recipe names it."""
+        return str(vars(self)["kind"])
 
     @abstractmethod
     def learn(self, records: Sequence[Record]) -> "Answers":
@@ -86,6 +93,11 @@ class Answers(Aim):
     @abstractmethod
     def names(self) -> tuple[str, ...]:
         """Names of the scores of one item; they tell how many there are."""
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The labels as people know them; none where the answer is a number."""
+        return self.names
 
     def require_known(self, records: Sequence[Record]) -> None:
         """Make sure that the labels of these rows are among those learned.

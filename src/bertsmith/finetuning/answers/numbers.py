@@ -65,6 +65,11 @@ class RegressionAnswers(Answers, Regression):
         """There is one score."""
         return ("score",)
 
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """A number has no labels."""
+        return ()
+
     def targets(self, records: Sequence[Record], prepared: Prepared | None = None) -> Targets:
         """The standardised numbers."""
         return Targets(((_numbers(records) - self.centre) / self.scale).astype(np.float32)[:, None])
