@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bertsmith.metrics import calibration
+from bertsmith.metrics import best_temperature, calibration, tempered
 
 
 def naive_error(confidence, right, bins):
@@ -36,3 +36,49 @@ def test_the_ends_of_the_scale_have_a_bin():
 def test_no_rows_are_refused():
     with pytest.raises(ValueError, match="at least one row"):
         calibration(np.array([]), np.array([], dtype=bool))
+
+
+def scored(temperature: float, rows: int = 4000) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities that are right at this temperature, and truths drawn accordingly."""
+    rng = np.random.default_rng(0)
+    scores = rng.normal(size=(rows, 4)) * 2
+    chances = np.exp(scores / temperature)
+    chances /= chances.sum(1, keepdims=True)
+    truth = (chances.cumsum(1) > rng.random((rows, 1))).argmax(1)
+    stated = np.exp(scores)
+    return (stated / stated.sum(1, keepdims=True)).astype(np.float32), truth
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+def test_the_temperature_the_texts_were_drawn_at_is_found(temperature):
+    stated, truth = scored(temperature)
+    found = best_temperature(stated, truth)
+    assert found == pytest.approx(temperature, rel=0.07)
+    before, after = (
+        calibration(each.max(1), each.argmax(1) == truth).error for each in (stated, tempered(stated, found))
+    )
+    assert after < 0.03
+    assert after <= before
+
+
+def test_no_other_temperature_makes_the_truth_likelier():
+    stated, truth = scored(2.0, rows=300)
+
+    def surprise(temperature):
+        return -np.log(tempered(stated.astype(np.float64), temperature)[np.arange(300), truth]).mean()
+
+    found = best_temperature(stated, truth)
+    assert all(surprise(found) <= surprise(found * factor) + 1e-12 for factor in (0.5, 0.9, 0.99, 1.01, 1.1, 2))
+
+
+def test_rows_that_are_all_right_or_all_wrong_stay_within_bounds():
+    chances = np.array([[0.9, 0.1], [0.2, 0.8]], dtype=np.float32)
+    assert best_temperature(chances, np.array([0, 1])) == pytest.approx(1 / 20)
+    assert best_temperature(chances, np.array([1, 0])) == pytest.approx(20)
+
+
+def test_a_temperature_of_one_changes_nothing_and_certainty_is_no_infinity():
+    chances = np.array([[1.0, 0.0], [0.25, 0.75]], dtype=np.float32)
+    np.testing.assert_allclose(tempered(chances, 1.0), chances, atol=1e-7)
+    assert np.isfinite(tempered(chances, 0.05)).all()
+    assert tempered(chances, 3.0).dtype == np.float32

@@ -1,6 +1,7 @@
 """Readings to outputs, in the order they came, packed by length under a token budget."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -9,6 +10,7 @@ from bertsmith.data import plan_inference
 from bertsmith.finetuning.model import FineTuner
 from bertsmith.finetuning.outputs import Outputs
 from bertsmith.finetuning.reading import Reading, pack_readings
+from bertsmith.metrics.calibration import tempered
 
 INFERENCE_TOKENS = 8192
 """Tokens packed together at once; more gains nothing on a CPU."""
@@ -22,7 +24,7 @@ def predict(
     dtype: torch.dtype = torch.float32,
     max_tokens: int = INFERENCE_TOKENS,
 ) -> Outputs:
-    """What the model says of every text; of texts read in several ways the mean.
+    """What the model says of every text, at the temperature of its task; of texts read in several ways the mean.
 
     The model's train or eval mode is put back afterwards.
     """
@@ -33,9 +35,10 @@ def predict(
             said = [_outputs(model, readings, device, max_tokens) for readings in views]
     finally:
         model.train(was_training)
-    if len(said) == 1:
-        return said[0]
-    return Outputs(np.mean([outputs.values for outputs in said], axis=0))
+    outputs = said[0] if len(said) == 1 else Outputs(np.mean([outputs.values for outputs in said], axis=0))
+    if model.task.temperature == 1.0:
+        return outputs
+    return replace(outputs, values=tempered(outputs.values, model.task.temperature))
 
 
 def _outputs(model: FineTuner, readings: Sequence[Reading], device: torch.device, max_tokens: int) -> Outputs:

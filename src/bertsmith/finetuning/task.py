@@ -3,24 +3,29 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import model_validator
+from pydantic import PositiveFloat, model_validator
 
 from bertsmith.config import Config
 from bertsmith.features import Features
 from bertsmith.finetuning.answers import Aim, AnyAnswers
-from bertsmith.finetuning.documents import Truncate
+from bertsmith.finetuning.documents import AnyDocument, Truncate
 from bertsmith.heads import AnyHead, HeadConfig, Linear
 from bertsmith.losses import AnyCriterion, CrossEntropy
 
 
 class Task(Config):
-    """answers × document × features × head × criterion: each a choice of its own."""
+    """answers × document × features × head × criterion: each a choice of its own.
+
+    Probabilities are those of scores divided by `temperature`, which dev decides on request (Guo et
+    al. 2017, arXiv 1706.04599 §4.2); the likeliest label is the same at any.
+    """
 
     answers: AnyAnswers
-    document: Truncate = Truncate()
+    document: AnyDocument = Truncate()
     features: Features = Features()
     head: AnyHead = Linear()
     criterion: AnyCriterion = CrossEntropy()
+    temperature: PositiveFloat = 1.0
 
     @model_validator(mode="after")
     def _fits(self) -> "Task":

@@ -27,6 +27,8 @@ from bertsmith.recipes.result import FinetuneResult
 from bertsmith.recipes.schema import FinetuneRecipe, recipe_yaml, without_free
 from bertsmith.recipes.splits import Splits
 from bertsmith.recipes.start import Beginning, begin
+from bertsmith.recipes.teacher import Teacher, load_teacher
+from bertsmith.recipes.tricks import Calibrated, calibrated, guided, step_for, trick_notes
 from bertsmith.training import (
     Listener,
     Noticed,
@@ -69,22 +71,24 @@ def finetune(
     with using_threads(recipe.threads), joined_ranks(device) as ranks:
         run = _prepared_run(recipe, splits, device)
         run.require_metric()
+        model, updates = guided(run.model, recipe), run.updates()
         if ranks.leads and out is not None:
             prepare_folder(out, recipe, keep_snapshots=resume)
         if ranks.leads:
             run.tell(listeners)
         result = train(
-            run.model,
-            run.updates(),
+            model,
+            updates,
             recipe.training,
             around=Surroundings(
                 device=device,
                 ranks=ranks,
-                snapshots=_snapshots(out, recipe, splits),
+                snapshots=_snapshots(out, recipe, splits, run.teacher),
                 resume=resume,
                 listeners=listeners,
             ),
             evaluate=run.dev_metrics,
+            step=step_for(run.model, recipe, device),
         )
         return run.result(result, ranks, seconds=time.perf_counter() - began)
 
@@ -107,6 +111,7 @@ def rehearse(recipe: FinetuneRecipe, splits: Splits) -> Rehearsal:
     """
     run = _prepared_run(recipe, splits, resolve_device(recipe.device))
     run.require_metric()
+    guided(run.model, recipe)
     return Rehearsal(
         rows={name: len(rows.records) for name, rows in splits.named().items()},
         truncated={name: prepared.truncated for name, prepared in run.prepared.items()},
@@ -127,6 +132,7 @@ class _PreparedRun:
     device: torch.device
     notes: tuple[str, ...]
     groups: tuple[ParameterGroup, ...] = field(default=())
+    teacher: Teacher | None = None
 
     @property
     def model(self) -> FineTuner:
@@ -138,10 +144,12 @@ class _PreparedRun:
                 listener(Noticed(note))
 
     def updates(self) -> LabelledUpdates:
-        """The training texts, update by update."""
-        return LabelledUpdates(
-            self.prepared["train"].views, self.truth["train"], self.recipe.batches, seed=self.recipe.seed
-        )
+        """The training texts, update by update, with what the teacher says of them if there is one."""
+        views, truth = self.prepared["train"].views, self.truth["train"]
+        soft = None
+        if self.teacher is not None:
+            soft = self.teacher.soft_targets(self.splits.train.records, truth, device=self.device)
+        return LabelledUpdates(views, truth, self.recipe.batches, seed=self.recipe.seed, soft=soft)
 
     def outputs(self, name: str) -> Outputs:
         dtype = compute_dtype(self.recipe.precision, self.device)
@@ -158,7 +166,7 @@ class _PreparedRun:
         require_metric(answers.metrics(answers.perfect(truth), truth), self.recipe.selection)
 
     def result(self, training: TrainingResult, ranks: Ranks, *, seconds: float) -> FinetuneResult:
-        measured = self._measured() if ranks.leads else {}
+        measured, found = self._measured() if ranks.leads else ({}, None)
         return FinetuneResult(
             recipe=self.recipe,
             bundle=self.bundle,
@@ -168,21 +176,27 @@ class _PreparedRun:
             training=training,
             groups=self.groups,
             device=self.device,
-            notes=self.notes,
+            notes=self.notes if found is None else (*self.notes, str(found)),
+            calibrated=found,
             seconds=seconds,
             leads=ranks.leads,
         )
 
-    def _measured(self) -> dict[str, Measured]:
+    def _measured(self) -> tuple[dict[str, Measured], Calibrated | None]:
         """Dev and test; what dev decides is decided first, and kept in the bundle."""
         said = {name: self.outputs(name) for name in self.prepared if name != "train"}
+        found = calibrated(said, self.truth) if self.recipe.calibrate else None
+        if found is not None:
+            self.model.task = self.model.task.but(temperature=found.temperature)
+            said = {name: self.outputs(name) for name in said}
         answers = self.splits.answers.tuned(said["dev"], self.truth["dev"])
         self.model.task = self.model.task.but(answers=answers)
         rows = self.splits.named()
-        return {
+        measured = {
             name: measure(rows[name], answers, self.truth[name], outputs, seed=self.recipe.seed)
             for name, outputs in said.items()
         }
+        return measured, found
 
 
 def _prepared_run(recipe: FinetuneRecipe, splits: Splits, device: torch.device) -> _PreparedRun:
@@ -208,6 +222,7 @@ def _prepared_run(recipe: FinetuneRecipe, splits: Splits, device: torch.device) 
         *_truncation_notes(prepared, recipe, max_length),
     )
     model.to(device)
+    groups = tuple(parameter_groups(model, recipe.optimizer, recipe.freeze))
     return _PreparedRun(
         recipe=recipe,
         splits=splits,
@@ -215,8 +230,9 @@ def _prepared_run(recipe: FinetuneRecipe, splits: Splits, device: torch.device) 
         prepared=prepared,
         truth=truth,
         device=device,
-        notes=notes,
-        groups=tuple(parameter_groups(model, recipe.optimizer, recipe.freeze)),
+        notes=(*notes, *trick_notes(recipe, model, groups)),
+        groups=groups,
+        teacher=None if recipe.distill is None else load_teacher(recipe.distill, answers),
     )
 
 
@@ -260,15 +276,16 @@ def _truncation_notes(prepared: dict[str, Prepared], recipe: FinetuneRecipe, max
     )
 
 
-def _snapshots(out: Path | None, recipe: FinetuneRecipe, splits: Splits) -> Snapshots | None:
+def _snapshots(out: Path | None, recipe: FinetuneRecipe, splits: Splits, teacher: Teacher | None) -> Snapshots | None:
     if out is None:
         return None
-    return Snapshots(out / SNAPSHOTS, identity=_identity(recipe, splits))
+    return Snapshots(out / SNAPSHOTS, identity=_identity(recipe, splits, teacher))
 
 
-def _identity(recipe: FinetuneRecipe, splits: Splits) -> str:
-    """Hash of the recipe and of every row: what a snapshot must agree with to be gone on from."""
+def _identity(recipe: FinetuneRecipe, splits: Splits, teacher: Teacher | None) -> str:
+    """Hash of the recipe, every row and the teacher: what a snapshot must agree with to be gone on from."""
     told = hashlib.sha256(recipe_yaml(without_free(recipe)).encode())
+    told.update(teacher.fingerprint.encode() if teacher is not None else b"")
     for name, rows in splits.named().items():
         for record in rows.records:
             told.update(repr((name, record.text, record.text_pair, record.label)).encode("utf-8", "surrogatepass"))

@@ -10,6 +10,7 @@ from bertsmith.recipes.bundle import Bundle
 from bertsmith.recipes.evaluation import Measured
 from bertsmith.recipes.schema import FinetuneRecipe
 from bertsmith.recipes.splits import Splits
+from bertsmith.recipes.tricks import Calibrated
 from bertsmith.training import ParameterGroup, TrainingResult
 
 
@@ -27,6 +28,7 @@ class FinetuneResult:
     device: torch.device
     notes: tuple[str, ...]
     seconds: float
+    calibrated: Calibrated | None = None
     leads: bool = True
 
     @property
@@ -39,7 +41,7 @@ class FinetuneResult:
         result = self.training
         return {
             **{name: dict(measured.metrics) for name, measured in self.measured.items()},
-            "labels": list(self.bundle.labels),
+            "labels": list(self.bundle.answers.shown),
             "train_texts": len(self.splits.train.records),
             "truncated": {
                 "texts": self.truncated.texts,
@@ -49,6 +51,7 @@ class FinetuneResult:
                     for name, prepared in self.prepared.items()
                 },
             },
+            **({} if self.calibrated is None else {"calibration": self.calibrated.summary()}),
             "steps": result.steps,
             "best_step": result.best_step,
             "seconds": round(self.seconds, 3),

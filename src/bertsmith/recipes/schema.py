@@ -14,12 +14,13 @@ from bertsmith.encoder.config import Probability
 from bertsmith.errors import UserError
 from bertsmith.features import Features
 from bertsmith.files import write_text
-from bertsmith.finetuning import AIMS, AnyAim, Classification, Truncate, require_fit
+from bertsmith.finetuning import AIMS, AnyAim, AnyDocument, Classification, Distill, RDrop, Truncate, require_fit
 from bertsmith.heads import AnyHead, Linear
 from bertsmith.losses import AnyCriterion, CrossEntropy
 from bertsmith.text import Level
 from bertsmith.training import (
     AdamW,
+    Adversarial,
     Averaging,
     Budget,
     DeviceName,
@@ -91,6 +92,7 @@ class FinetuneRecipe(Config):
     """Fine-tuning from files to a proven model.
 
     `task` is the name of a kind, or a kind with its own settings; some kinds have other defaults below.
+    `calibrate` lets dev decide the temperature of the probabilities (Guo et al. 2017, arXiv 1706.04599).
     `activations: recomputed` needs less memory and more time, and gives the same model.
     """
 
@@ -98,7 +100,7 @@ class FinetuneRecipe(Config):
     task: AnyAim = Classification()
     start: Start
     data: DataFiles = DataFiles()
-    document: Truncate = Truncate()
+    document: AnyDocument = Truncate()
     features: Features = Features()
     head: AnyHead = Linear()
     criterion: AnyCriterion = CrossEntropy()
@@ -108,6 +110,10 @@ class FinetuneRecipe(Config):
     averaging: Averaging | None = None
     budget: Budget = Budget()
     selection: Selection = Selection()
+    adversarial: Adversarial | None = None
+    r_drop: RDrop | None = None
+    distill: Distill | None = None
+    calibrate: bool = False
     precision: Precision = "auto"
     activations: Activations = "kept"
     snapshot_every: PositiveInt = 200
@@ -124,6 +130,8 @@ class FinetuneRecipe(Config):
     @model_validator(mode="after")
     def _fits(self) -> "FinetuneRecipe":
         require_fit(self.task, features=self.features, head=self.head, criterion=self.criterion)
+        if self.calibrate and not self.task.calibrates:
+            raise ValueError(f"calibrate needs one label a text; task {self.task.kind} has no such probabilities")
         return self
 
     @property

@@ -1,7 +1,7 @@
 """One of several labels for a text, or for two texts read together."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Int
@@ -24,6 +24,8 @@ class Classification(Aim):
 
     kind: Literal["classification"] = "classification"
 
+    calibrates: ClassVar[bool] = True
+
     def learn(self, records: Sequence[Record]) -> "ClassificationAnswers":
         """The labels in order: numbers by value, the rest by name."""
         return ClassificationAnswers(labels=label_names(str(record.label) for record in records))
@@ -38,6 +40,8 @@ class Pair(Aim):
 
     kind: Literal["pair"] = "pair"
     symmetric: bool = False
+
+    calibrates: ClassVar[bool] = True
 
     @property
     def pairs(self) -> bool:

@@ -1,0 +1,77 @@
+"""A fine-tuned model that a smaller one learns from: what it says of the training texts, once."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from bertsmith.data import Record
+from bertsmith.encoder.hub import resolve
+from bertsmith.errors import UserError
+from bertsmith.finetuning import Answers, Distill, Targets
+from bertsmith.recipes.bundle import Bundle, load_bundle
+
+WEIGHTS = "model.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class Teacher:
+    """A bundle whose labels are those of the student, in `order`; `fingerprint` tells its weights."""
+
+    bundle: Bundle
+    order: tuple[int, ...]
+    fingerprint: str
+
+    def soft_targets(self, records: Sequence[Record], truth: Targets, *, device: torch.device) -> Targets:
+        """The probability of every label for every item, in the student's order.
+
+        One float32 number for each label and item is kept for the whole run.
+
+        Raises:
+            UserError: teacher and student cut the texts into different items.
+        """
+        outputs = self.bundle.outputs(self.bundle.prepare(records), device=device)
+        if (outputs.counts is None) != (truth.counts is None) or not np.array_equal(
+            np.ones(len(outputs)) if outputs.counts is None else outputs.counts,
+            np.ones(len(truth)) if truth.counts is None else truth.counts,
+        ):
+            raise UserError(
+                "distill.teacher cuts the training texts into other tokens than this model; "
+                "take a student with the teacher's tokenizer",
+                code="teacher_mismatch",
+            )
+        return Targets(outputs.values[:, list(self.order)], outputs.counts)
+
+
+def load_teacher(distill: Distill, answers: Answers) -> Teacher:
+    """Load the teacher and make sure that it answers the same question.
+
+    Raises:
+        UserError: there is none, it does another task, or its labels are not the student's.
+    """
+    bundle = load_bundle(distill.teacher)
+    if bundle.answers.kind != answers.kind:  # type: ignore[attr-defined]
+        raise _mismatch(distill, f"does the task {bundle.model.task.kind}")
+    missing = [name for name in answers.names if name not in bundle.labels]
+    more = [name for name in bundle.labels if name not in answers.names]
+    if missing:
+        raise _mismatch(distill, f"does not know the label {missing[0]!r}")
+    if more:
+        raise _mismatch(distill, f"knows a label that the training texts do not have: {more[0]!r}")
+    scales = [(getattr(each, "centre", None), getattr(each, "scale", None)) for each in (bundle.answers, answers)]
+    if scales[0] != scales[1]:
+        raise _mismatch(distill, "was trained on numbers of another mean or spread: train it on the same texts")
+    with (resolve(distill.teacher) / WEIGHTS).open("rb") as file:
+        fingerprint = hashlib.file_digest(file, "sha256").hexdigest()
+    order = tuple(bundle.labels.index(name) for name in answers.names)
+    return Teacher(bundle, order, fingerprint)
+
+
+def _mismatch(distill: Distill, what: str) -> UserError:
+    return UserError(
+        f"distill.teacher {distill.teacher} {what}; teacher and student must answer the same question",
+        code="teacher_mismatch",
+        where=distill.teacher,
+    )

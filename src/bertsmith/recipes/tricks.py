@@ -1,0 +1,78 @@
+"""What a recipe puts around the model and the step of a run, and what should be said about it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from bertsmith.finetuning import FineTuner, Guided, Outputs, Targets
+from bertsmith.metrics.calibration import best_temperature, calibration, tempered
+from bertsmith.recipes.schema import FinetuneRecipe
+from bertsmith.training import ParameterGroup, Step, Trainable, adversarial, compute_dtype, plain
+
+
+def guided(model: FineTuner, recipe: FinetuneRecipe) -> Trainable:
+    """The model with the further losses that the recipe wants.
+
+    Raises:
+        UserError: the criterion has nothing to compare.
+    """
+    if recipe.r_drop is None and recipe.distill is None:
+        return model
+    return Guided(model, r_drop=recipe.r_drop, distill=recipe.distill)
+
+
+def step_for(model: FineTuner, recipe: FinetuneRecipe, device: torch.device) -> Step:
+    """How a micro-batch is learned."""
+    step = plain(compute_dtype(recipe.precision, device), device)
+    return step if recipe.adversarial is None else adversarial(step, recipe.adversarial, model.encoder.embeddings)
+
+
+def trick_notes(recipe: FinetuneRecipe, model: FineTuner, groups: Sequence[ParameterGroup]) -> Iterator[str]:
+    """What the user should know before the run."""
+    frozen = sum(group.size for group in groups if group.from_epoch is None)
+    if frozen:
+        yield f"frozen: {frozen:,} of {sum(group.size for group in groups):,} weights do not learn"
+    epochs = recipe.budget.epochs
+    late = [group for group in groups if epochs is not None and (group.from_epoch or 0) >= epochs]
+    if late:
+        names = ", ".join(dict.fromkeys(group.name.partition(" (")[0] for group in late))
+        yield f"freeze: the run ends after {epochs} epochs, before {names} may learn; raise freeze.layers_per_epoch"
+    config = model.encoder.config
+    if recipe.r_drop is not None and not (config.hidden_dropout or config.attention_dropout):
+        yield "r_drop: the encoder has no dropout, so its two passes hardly differ; set start.dropout"
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """The temperature that dev chose, and the expected calibration error of each split without and with it."""
+
+    temperature: float
+    errors: Mapping[str, tuple[float, float]]
+
+    def summary(self) -> dict[str, object]:
+        """As metrics.json tells it."""
+        errors = {name: {"before": before, "after": after} for name, (before, after) in self.errors.items()}
+        return {"temperature": self.temperature, "expected_calibration_error": errors}
+
+    def __str__(self) -> str:
+        told = ", ".join(f"{name} {before:.4f} → {after:.4f}" for name, (before, after) in self.errors.items())
+        return f"calibrated on dev: temperature {self.temperature:.3f}, expected calibration error {told}"
+
+
+def calibrated(said: Mapping[str, Outputs], truth: Mapping[str, Targets]) -> Calibrated:
+    """Let dev choose the temperature; its own error is then told too kindly, that of test is not."""
+    temperature = best_temperature(said["dev"].values, truth["dev"].values)
+    errors = {
+        name: (
+            _error(outputs.values, truth[name].values),
+            _error(tempered(outputs.values, temperature), truth[name].values),
+        )
+        for name, outputs in said.items()
+    }
+    return Calibrated(temperature, errors)
+
+
+def _error(chances: np.ndarray, truth: np.ndarray) -> float:
+    return calibration(chances.max(1), chances.argmax(1) == truth).error
