@@ -2,16 +2,23 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from bertsmith.cli.options import CommonOptions
+from bertsmith.cli.options import CommonOptions, Task
 from bertsmith.cli.output import print_json
 from bertsmith.errors import UserError
 
 if TYPE_CHECKING:
-    from bertsmith.data import CheckReport, PairKind, TokenBudget
+    from bertsmith.data import CheckReport, LabelKind, PairKind, TokenBudget
 
-PAIRS: "dict[str | None, PairKind]" = {"pair": "required", "classification": "ignored", None: "optional"}
+READS: "dict[str | None, tuple[LabelKind, PairKind]]" = {
+    None: ("single", "optional"),
+    "classification": ("single", "ignored"),
+    "multilabel": ("several", "ignored"),
+    "regression": ("number", "optional"),
+    "pair": ("single", "required"),
+}
+"""How each kind of task reads labels and second texts."""
 
 
 def check(
@@ -20,7 +27,7 @@ def check(
     dev: Path | None = None,
     test: Path | None = None,
     model: str | None = None,
-    task: Literal["classification", "pair"] | None = None,
+    task: Task | None = None,
     columns: str | None = None,
     max_length: int | None = None,
     common: CommonOptions | None = None,
@@ -42,7 +49,8 @@ def check(
     model
         Also count tokens as this model does: lengths, what truncation loses, unknown tokens.
     task
-        `pair` insists on a second text in every row; without a task, pairs are read where there are any.
+        How labels are read: one (the default), several (multilabel) or a number (regression). `pair` insists on a
+        second text in every row; without a task, pairs are read where there are any.
     columns
         Names of the columns, as text=sentence1,text_pair=sentence2,label=score.
     max_length
@@ -52,10 +60,12 @@ def check(
     from bertsmith.data import Columns, check_files
 
     files = {name: path for name, path in (("train", train), ("dev", dev), ("test", test)) if path is not None}
+    labels, pairs = READS[task]
     report = check_files(
         files,
         Columns.parse(columns) if columns else Columns(),
-        pairs=PAIRS[task],
+        labels=labels,
+        pairs=pairs,
         encoding=options.encoding or "utf-8",
         budget=token_budget(model, max_length),
     )

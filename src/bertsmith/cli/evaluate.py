@@ -55,6 +55,9 @@ def print_findings(findings: dict[str, Any]) -> None:
     for name, value in findings["metrics"].items():
         low, high = findings["intervals"].get(name, (value, value))
         print(f"  {name:12} {value:.4f}   95 % interval {low:.4f} to {high:.4f}")
+    for name in ("mean_absolute_error", "root_mean_squared_error", "mean_error"):
+        if name in findings:
+            print(f"  {name:24} {findings[name]:.4g}")
     if "per_class" in findings:
         print_labels(findings)
 
@@ -63,7 +66,9 @@ def print_labels(findings: dict[str, Any]) -> None:
     """Print how well each label is found, and which are taken for which."""
     print("\n  precision  recall      f1  support  label")
     for row in findings["per_class"]:
-        print(f"  {row['precision']:9.4f} {row['recall']:7.4f} {row['f1']:7.4f} {row['support']:8,}  {row['label']}")
+        cut = f"   (given from {row['threshold']:.3f} on)" if "threshold" in row else ""
+        scores = f"{row['precision']:9.4f} {row['recall']:7.4f} {row['f1']:7.4f} {row['support']:8,}"
+        print(f"  {scores}  {row['label']}{cut}")
     labels = findings["labels"]
     if "confusion" in findings and len(labels) <= 20:
         width = max(len(str(max(map(max, findings["confusion"])))), 3) + 1

@@ -6,19 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from bertsmith.cli.options import CommonOptions, RunOptions, nested, text_of
+from bertsmith.cli.options import CommonOptions, RunOptions, Task, nested, text_of
 from bertsmith.cli.output import print_json
 
 if TYPE_CHECKING:
     from bertsmith.recipes import FinetuneRecipe
 
-TASKS = Literal["classification", "pair"]
-
 
 def finetune(
     *,
     out: Path,
-    task: TASKS | None = None,
+    task: Task | None = None,
     model: str | None = None,
     encoder: str | None = None,
     train: Path | None = None,
@@ -45,7 +43,8 @@ def finetune(
     out
         Folder for the model, metrics.json, report.html and the rest.
     task
-        What to learn: one label for a text, or for a pair of texts.
+        What to learn: one label for a text (classification), any number of labels (multilabel), a number
+        (regression), or one label for two texts (pair).
     model
         Checkpoint to start from: a bundled name, a folder in the Hugging Face layout, or a hub id.
     encoder

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+Task = Literal["classification", "multilabel", "regression", "pair"]
+"""The kinds of task, without importing what knows them."""
 Device = Literal["auto", "cpu", "cuda"]
 
 

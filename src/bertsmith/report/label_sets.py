@@ -37,8 +37,8 @@ def errors_of_sets(report: RunReport) -> Section | None:
     wrong = np.argwhere(rows.truth != rows.answers)
     if not len(wrong):
         return None
-    doubt = np.array([_chance_of_truth(rows, row, label) for row, label in wrong])
-    surest = wrong[np.argsort(doubt, kind="stable")][:_ERRORS_SHOWN]
+    of_truth = np.where(rows.truth, rows.probabilities, 1 - rows.probabilities)
+    surest = wrong[np.argsort(of_truth[tuple(wrong.T)], kind="stable")][:_ERRORS_SHOWN]
     header = ("Text", "Label", "Truth", "Answer", "Probability", *(("Where",) if rows.where else ()))
     lines = [_error(rows, int(row), int(label)) for row, label in surest]
     words = (
@@ -60,11 +60,6 @@ def confidence_of_sets(report: RunReport) -> Section | None:
     )
     title = f"Can the probabilities be believed ({split.name})"
     return Section("calibration", title, figure(calibration_plot(found), words))
-
-
-def _chance_of_truth(rows: LabelSets, row: int, label: int) -> float:
-    chance = float(rows.probabilities[row, label])
-    return chance if rows.truth[row, label] else 1 - chance
 
 
 def _error(rows: LabelSets, row: int, label: int) -> tuple[Html | str, ...]:
