@@ -30,7 +30,7 @@ def test_chinese_characters(tmp_path):
     path = write(tmp_path, "a.conll", "高\tB-NAME\n勇\tE-NAME\n，\tO\n\n1\tO\n9\tO\n年\tO\n")
     first, second = read_tagged(path)
     assert (first.text, first.label, first.where) == ("高勇，", ("NAME",), f"{path}:1")
-    assert first.marks == Marks((Span(0, 2, "NAME"),), ((0, 1), (1, 2), (2, 3)))
+    assert first.marks == Marks((Span(0, 2, "NAME"),), ((0, 1), (1, 2), (2, 3)), "BIOES")
     assert (second.text, second.label, second.where) == ("19年", (), f"{path}:5")
     assert second.row == {"tokens": ["1", "9", "年"], "tags": ["O", "O", "O"]}
 

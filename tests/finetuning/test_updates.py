@@ -78,3 +78,22 @@ def test_batches_travel_to_a_device_whole():
     moved = batch.to("meta")
     assert moved.texts.sequences.token_ids.device == moved.targets.device == torch.device("meta")
     assert moved.num_tokens == batch.num_tokens == 10
+
+
+def test_each_epoch_draws_a_view_of_every_text_with_its_own_target():
+    lengths = [3] * 40
+    first, second = readings(lengths, seed=1), readings(lengths, seed=2)
+    made = LabelledUpdates([first, second], Targets(np.arange(40)), BatchPlan(batch_size=40), seed=5)
+    taken = []
+    for epoch in range(6):
+        (build,) = made.update(epoch, 0, at_least=1)
+        batch = build()
+        assert batch.texts.sequences.token_ids.tolist() == build().texts.sequences.token_ids.tolist()
+        seen = batch.texts.sequences.token_ids.view(40, 3).tolist()
+        views = [
+            [view[row].sequences[0].token_ids.tolist() for view in (first, second)].index(tokens)
+            for row, tokens in zip(batch.targets.tolist(), seen, strict=True)
+        ]
+        taken.append([view for _, view in sorted(zip(batch.targets.tolist(), views, strict=True))])
+    assert 0.35 < np.mean(taken) < 0.65
+    assert len({tuple(views) for views in taken}) == 6

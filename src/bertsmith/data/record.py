@@ -6,7 +6,7 @@ from typing import Any, Literal, NoReturn
 
 from bertsmith.config import Config
 from bertsmith.errors import UserError
-from bertsmith.text.tags import Span
+from bertsmith.text.tags import SchemeName, Span
 
 Label = str | float | tuple[str, ...] | None
 """One label, a number, several labels, or none."""
@@ -25,12 +25,13 @@ OnError = Callable[[UserError], None]
 class Marks:
     """What is marked in a text: spans of characters, in order, none overlapping.
 
-    `units` are the characters of each token where the file came in tokens (CoNLL), else None;
-    `broken` says where its tags broke their scheme and were read nevertheless.
+    Where the file came in tokens (CoNLL), `units` are the characters of each, and `scheme` that of its
+    tags; `broken` says where these broke it and were read nevertheless.
     """
 
     spans: tuple[Span, ...] = ()
     units: tuple[tuple[int, int], ...] | None = None
+    scheme: SchemeName | None = None
     broken: str = ""
 
 

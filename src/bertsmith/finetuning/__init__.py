@@ -13,8 +13,11 @@ from bertsmith.finetuning.answers import (
     PairAnswers,
     Regression,
     RegressionAnswers,
+    Tagging,
+    TaggingAnswers,
+    TagTargets,
 )
-from bertsmith.finetuning.documents import Truncate, Truncated, shorten, shorten_pair
+from bertsmith.finetuning.documents import AnyDocument, Truncate, Truncated, Windows, shorten, shorten_pair
 from bertsmith.finetuning.guidance import Distill, Guided, RDrop
 from bertsmith.finetuning.model import FineTuner, LabelledBatch
 from bertsmith.finetuning.outputs import Outputs
@@ -30,6 +33,7 @@ __all__ = [
     "Aim",
     "Answers",
     "AnyAim",
+    "AnyDocument",
     "Classification",
     "ClassificationAnswers",
     "Distill",
@@ -47,11 +51,15 @@ __all__ = [
     "Reading",
     "Regression",
     "RegressionAnswers",
+    "TagTargets",
+    "Tagging",
+    "TaggingAnswers",
     "Targets",
     "Task",
     "TextBatch",
     "Truncate",
     "Truncated",
+    "Windows",
     "length_limit",
     "pack_readings",
     "predict",

@@ -4,11 +4,11 @@ Nothing is cut silently: every shortening is counted and the count travels to th
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from jaxtyping import Int
-from pydantic import PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 
 from bertsmith.config import Config
 
@@ -29,6 +29,23 @@ class Truncate(Config):
     kind: Literal["truncate"] = "truncate"
     keep: Literal["head", "tail", "head_tail"] = "head"
     max_length: PositiveInt | None = None
+
+
+class Windows(Config):
+    """Read all of a long text, in windows that overlap: for tasks that answer tokens.
+
+    The answer to a token comes from the window in which it stands farthest from an edge (as in Devlin et
+    al.'s run_squad.py, `_check_is_max_context`). The windows of a text are read in one batch, in training
+    too. `overlap` are tokens that neighbours share, at most half of a window.
+    """
+
+    kind: Literal["windows"] = "windows"
+    max_length: PositiveInt | None = None
+    overlap: NonNegativeInt = 128
+
+
+AnyDocument = Annotated[Truncate | Windows, Field(discriminator="kind")]
+"""What may become of a long text."""
 
 
 @dataclass(frozen=True, slots=True)

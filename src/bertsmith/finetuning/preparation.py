@@ -8,7 +8,7 @@ from jaxtyping import Int
 
 from bertsmith.batch import Example
 from bertsmith.errors import UserError
-from bertsmith.finetuning.documents import Ids, Truncate, Truncated, shorten, shorten_pair
+from bertsmith.finetuning.documents import AnyDocument, Ids, Truncate, Truncated, shorten, shorten_pair
 from bertsmith.finetuning.reading import Reading
 from bertsmith.text import Tokenizer
 
@@ -38,7 +38,7 @@ class Prepared:
         return np.array([len(reading) for reading in self.readings], dtype=np.int64)
 
 
-def length_limit(document: Truncate, max_positions: int) -> int:
+def length_limit(document: AnyDocument, max_positions: int) -> int:
     """How many tokens of a text the encoder reads, special tokens included.
 
     Raises:

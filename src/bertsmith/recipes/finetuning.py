@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from bertsmith.data import Record
 from bertsmith.errors import UserError
 from bertsmith.finetuning import (
     FineTuner,
@@ -16,6 +17,7 @@ from bertsmith.finetuning import (
     Prepared,
     Targets,
     Task,
+    Truncate,
     Truncated,
     length_limit,
     predict,
@@ -220,6 +222,7 @@ def _prepared_run(recipe: FinetuneRecipe, splits: Splits, device: torch.device) 
         head,
         *_put_pooler(model, beginning),
         *_truncation_notes(prepared, recipe, max_length),
+        *(note for name, rows in splits.named().items() for note in answers.notes(name, rows.records)),
     )
     model.to(device)
     groups = tuple(parameter_groups(model, recipe.optimizer, recipe.freeze))
@@ -267,6 +270,8 @@ def _put_pooler(model: FineTuner, beginning: Beginning) -> tuple[str, ...]:
 
 
 def _truncation_notes(prepared: dict[str, Prepared], recipe: FinetuneRecipe, max_length: int) -> tuple[str, ...]:
+    if not isinstance(recipe.document, Truncate):
+        return ()
     kept = {"head": "the beginning", "tail": "the end", "head_tail": "beginning and end"}[recipe.document.keep]
     return tuple(
         f"{name}: {made.truncated.texts:,} of {len(made.readings):,} texts are longer than {max_length} tokens; "
@@ -288,5 +293,13 @@ def _identity(recipe: FinetuneRecipe, splits: Splits, teacher: Teacher | None) -
     told.update(teacher.fingerprint.encode() if teacher is not None else b"")
     for name, rows in splits.named().items():
         for record in rows.records:
-            told.update(repr((name, record.text, record.text_pair, record.label)).encode("utf-8", "surrogatepass"))
+            told.update(
+                repr((name, record.text, record.text_pair, record.label, *_spans(record))).encode(
+                    "utf-8", "surrogatepass"
+                )
+            )
     return told.hexdigest()
+
+
+def _spans(record: Record) -> tuple[object, ...]:
+    return () if record.marks is None else (record.marks.spans, record.marks.units)

@@ -10,7 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from bertsmith.finetuning import ClassificationAnswers, MultiLabelAnswers, PairAnswers, RegressionAnswers
+from bertsmith.finetuning import (
+    AnyDocument,
+    ClassificationAnswers,
+    MultiLabelAnswers,
+    PairAnswers,
+    RegressionAnswers,
+    Truncate,
+)
 from bertsmith.recipes import FinetuneResult, Measured, Start, recipe_yaml
 from bertsmith.report.run import (
     Answers,
@@ -29,6 +36,7 @@ STRATEGIES = {
     "head": "the head is kept",
     "tail": "the tail is kept",
     "head_tail": "head and tail are kept, 128 + 382 of 510",
+    "windows": "all is read, in overlapping windows",
 }
 
 
@@ -46,7 +54,7 @@ def finetune_report(result: FinetuneResult, *, log: Path, command: Sequence[str]
         labels=result.bundle.answers.shown,
         splits=[_split(name, measured) for name, measured in result.measured.items()],
         truncation=Truncation(
-            strategy=STRATEGIES[recipe.document.keep],
+            strategy=_strategy(recipe.document),
             max_length=result.bundle.max_length,
             texts=result.truncated.texts,
             tokens=result.truncated.tokens,
@@ -80,6 +88,10 @@ def versions() -> dict[str, str]:
     """What the run was computed with."""
     names = ("bertsmith", "torch", "numpy", "tokenizers", "safetensors")
     return {"python": platform.python_version(), **{name: version(name) for name in names}}
+
+
+def _strategy(document: AnyDocument) -> str:
+    return STRATEGIES[document.keep if isinstance(document, Truncate) else document.kind]
 
 
 def _split(name: str, measured: Measured) -> Split:

@@ -23,6 +23,11 @@ class Template(Config):
     single: tuple[Slot, ...]
     pair: tuple[Slot, ...]
 
+    @property
+    def before(self) -> int:
+        """How many special tokens stand before a single text."""
+        return next(number for number, slot in enumerate(self.single) if slot.content == "first")
+
     def overhead(self, *, pair: bool) -> int:
         """How many special tokens are added."""
         return sum(isinstance(slot.content, int) for slot in (self.pair if pair else self.single))

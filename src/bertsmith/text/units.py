@@ -17,7 +17,7 @@ from bertsmith.text.words import LETTER, LatinSegmenter
 UnitKind = Literal["words", "characters"]
 """`words`: runs of letters and digits, every Chinese character and every mark alone; `characters`: each alone."""
 
-Places = Int[np.ndarray, "units 2"]
+Places = Int[np.ndarray, "_ 2"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from bertsmith.data.record import (
 from bertsmith.data.tagged.conll import Sentence, is_conll, read_sentences
 from bertsmith.data.tagged.spans import read_spans_of_row
 from bertsmith.errors import UserError
-from bertsmith.text.tags import Span, detect, read_spans
+from bertsmith.text.tags import SchemeName, Span, detect, read_spans
 from bertsmith.text.units import text_of_tokens
 
 Broken = Literal["rare", "refused", "repaired"]
@@ -101,12 +101,12 @@ def _checked(whole: list[Sentence], name: str, on_error: OnError, broken: Broken
     lenient = broken == "repaired" or (broken == "rare" and count <= RARE * len(whole))
     for sentence, problem in zip(whole, problems, strict=True):
         if problem is None:
-            yield _record(sentence, name)
+            yield _record(sentence, name, scheme=scheme.name)
             continue
         where = f"{name}:{sentence.lines[problem.place]}"
         what = f"{problem.what} (token {sentence.tokens[problem.place]!r})"
         if lenient:
-            yield _record(sentence, name, broken=f"{where}: {what}")
+            yield _record(sentence, name, scheme=scheme.name, broken=f"{where}: {what}")
         else:
             advice = (
                 f"{count} of {len(whole)} sentences break it; mend them, or let them be read as conlleval reads them"
@@ -114,12 +114,12 @@ def _checked(whole: list[Sentence], name: str, on_error: OnError, broken: Broken
             on_error(refusal(where, f"{what}; {advice}: --set task.broken=repaired", "broken_tags"))
 
 
-def _record(sentence: Sentence, name: str, *, broken: str = "") -> Record:
+def _record(sentence: Sentence, name: str, *, scheme: SchemeName | None = None, broken: str = "") -> Record:
     text, units = text_of_tokens(sentence.tokens)
     row = {"tokens": list(sentence.tokens), **({"tags": list(sentence.tags)} if sentence.tags else {})}
     spans = tuple(Span(units[s.start][0], units[s.end - 1][1], s.type) for s in read_spans(sentence.tags))
     label = _types(spans) if sentence.tags else None
-    return Record(text, None, label, row, f"{name}:{sentence.lines[0]}", Marks(spans, units, broken))
+    return Record(text, None, label, row, f"{name}:{sentence.lines[0]}", Marks(spans, units, scheme, broken))
 
 
 def _types(spans: tuple[Span, ...]) -> tuple[str, ...]:

@@ -8,12 +8,14 @@ from bertsmith.finetuning.answers.base import Aim, Answers
 from bertsmith.finetuning.answers.classes import Classification, ClassificationAnswers, Pair, PairAnswers
 from bertsmith.finetuning.answers.multilabel import MultiLabel, MultiLabelAnswers
 from bertsmith.finetuning.answers.numbers import Regression, RegressionAnswers
+from bertsmith.finetuning.answers.tagging import Tagging, TaggingAnswers, TagTargets
 
-AnyAim = Annotated[Classification | Pair | MultiLabel | Regression, Field(discriminator="kind")]
+AnyAim = Annotated[Classification | Pair | MultiLabel | Regression | Tagging, Field(discriminator="kind")]
 """What a recipe may ask for."""
 
 AnyAnswers = Annotated[
-    ClassificationAnswers | PairAnswers | MultiLabelAnswers | RegressionAnswers, Field(discriminator="kind")
+    ClassificationAnswers | PairAnswers | MultiLabelAnswers | RegressionAnswers | TaggingAnswers,
+    Field(discriminator="kind"),
 ]
 """What a bundle may hold."""
 
@@ -22,6 +24,7 @@ AIMS: dict[str, type[Aim]] = {
     "pair": Pair,
     "multilabel": MultiLabel,
     "regression": Regression,
+    "tagging": Tagging,
 }
 """The kinds by name."""
 
@@ -39,4 +42,7 @@ __all__ = [
     "PairAnswers",
     "Regression",
     "RegressionAnswers",
+    "TagTargets",
+    "Tagging",
+    "TaggingAnswers",
 ]

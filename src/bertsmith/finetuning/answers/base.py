@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeVar
 from bertsmith.config import Config
 from bertsmith.data import Columns, LabelKind, PairKind, Record, read_records
 from bertsmith.errors import UserError
-from bertsmith.finetuning.documents import Truncate
+from bertsmith.finetuning.documents import AnyDocument, Truncate
 from bertsmith.finetuning.outputs import Outputs
 from bertsmith.finetuning.preparation import Prepared, prepare
 from bertsmith.finetuning.targets import Targets
@@ -57,7 +57,7 @@ class Aim(Config, ABC):
         return read_records(path, columns, labels=labels, pairs=pairs, encoding=encoding)
 
     def prepare(
-        self, records: Sequence[Record], tokenizer: Tokenizer, document: Truncate, *, max_length: int
+        self, records: Sequence[Record], tokenizer: Tokenizer, document: AnyDocument, *, max_length: int
     ) -> Prepared:
         """Tokenize rows, shorten them where they must be, and count what is lost.
 
@@ -67,6 +67,10 @@ class Aim(Config, ABC):
         if any(self.pairs != (record.text_pair is not None) for record in records):
             needs = "two texts (text and text_pair)" if self.pairs else "one text, not a pair"
             raise UserError(f"this task reads {needs}", code="wrong_task")
+        if not isinstance(document, Truncate):
+            raise UserError(
+                "windows are for tasks that answer tokens; set document.kind to truncate", code="bad_setting"
+            )
         texts = [record.text for record in records]
         pairs = [record.text_pair or "" for record in records] if self.pairs else None
         return prepare(texts, pairs, tokenizer, document, max_length=max_length, both_orders=self.both_orders)
@@ -133,6 +137,10 @@ class Answers(Aim):
     @abstractmethod
     def truth_of(self, record: Record) -> Any:
         """The label of a row as predictions are written."""
+
+    def notes(self, name: str, records: Sequence[Record]) -> tuple[str, ...]:
+        """What should be said about the rows of a split, beside what is shortened."""
+        return ()
 
     def details(self, outputs: Outputs, truth: Targets) -> dict[str, Any]:
         """What `evaluate` prints beside the metrics: tables as plain values."""
