@@ -3,7 +3,18 @@
 import numpy as np
 
 from bertsmith.metrics import classification_intervals, classification_metrics
-from bertsmith.report import Answers, Curves, Notice, ParameterGroup, RunReport, Speed, Split, Truncation
+from bertsmith.report import (
+    Answers,
+    Curves,
+    LabelSets,
+    Notice,
+    Numbers,
+    ParameterGroup,
+    RunReport,
+    Speed,
+    Split,
+    Truncation,
+)
 
 LABELS = ("订单 物流", "退货 退款", "支付 方式", "发票", "会员 积分", "优惠券")
 TEXTS = (
@@ -45,6 +56,29 @@ def split(name="test", source="test.csv", **choices):
         intervals=classification_intervals(given.truth, given.answers, **asked),
         answers=given,
     )
+
+
+def label_sets(rows=300, seed=0):
+    rng = np.random.default_rng(seed)
+    truth = rng.random((rows, len(LABELS))) < 0.3
+    probabilities = np.clip(0.55 * truth + 0.5 * rng.random(truth.shape), 0, 1)
+    return LabelSets(
+        labels=LABELS,
+        truth=truth,
+        answers=probabilities >= 0.45,
+        probabilities=probabilities,
+        cuts=[0.45] * len(LABELS),
+        texts=[TEXTS[row % len(TEXTS)] for row in range(rows)],
+        where=[f"test.csv:{row + 2}" for row in range(rows)],
+    )
+
+
+def numbers(rows=2000, seed=0, *, pairs=False):
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(0, 50, size=rows) / 10
+    texts = [TEXTS[row % len(TEXTS)] for row in range(rows)]
+    said = texts[::-1] if pairs else ()
+    return Numbers(truth=truth, answers=truth + rng.normal(0, 0.6, size=rows), texts=texts, pairs=said)
 
 
 def curves(updates=1300):

@@ -90,6 +90,7 @@ class Classifier(LabelEstimator):
         sets = label_sets(labels)
         if sets is None:
             return super().fit(texts, labels, dev=dev)
+        sets.require_every_column()
         rows = {"train": records_of(self._texts(texts), sets.names, "train")}
         if dev is not None:
             rows["dev"] = records_of(self._texts(dev[0]), _sets(dev[1]).names, "dev")

@@ -53,6 +53,21 @@ class LabelSets:
 
     names: list[tuple[str, ...]]
     kind: LabelType
+    columns: int = 0
+
+    def require_every_column(self) -> None:
+        """Make sure that each column of an indicator matrix can be learned.
+
+        Raises:
+            UserError: names a column of zeros only.
+        """
+        known = {name for row in self.names for name in row}
+        missing = next((column for column in range(self.columns) if str(column) not in known), None)
+        if missing is not None:
+            raise UserError(
+                f"column {missing} of the indicator matrix has no 1: there is nothing to learn; leave it out",
+                code="bad_label",
+            )
 
 
 def label_sets(labels: Any, *, surely: bool = False) -> LabelSets | None:
@@ -67,7 +82,9 @@ def label_sets(labels: Any, *, surely: bool = False) -> LabelSets | None:
         wrong = next((value for row in rows for value in row if value not in (0, 1)), None)
         if wrong is not None:
             raise UserError(f"an indicator matrix holds 0 and 1, found {wrong!r:.60}", code="bad_label")
-        return LabelSets([tuple(str(n) for n, yes in enumerate(row) if yes) for row in rows], "indicator")
+        return LabelSets(
+            [tuple(str(n) for n, yes in enumerate(row) if yes) for row in rows], "indicator", matrix.shape[1]
+        )
     rows = plain(labels)
     several = [isinstance(row, list | tuple | set | frozenset) for row in rows]
     if not any(several) and not surely:
