@@ -64,13 +64,23 @@ def _told(kind: type[Config]) -> str:
 
 
 def _value(field: FieldInfo, schema: dict[str, Any]) -> str:
-    return "see below" if _configs(field) else allowed(schema)
+    if _configs(field):
+        return "see below" + (" or null" if type(None) in _members(field.annotation) else "")
+    return allowed(schema)
 
 
 def _configs(field: FieldInfo) -> list[type[Config]]:
     """The configs a field may hold: one, or the members of a union."""
-    kinds = get_args(field.annotation) or (field.annotation,)
-    return [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Config)]
+    return [kind for kind in _members(field.annotation) if isinstance(kind, type) and issubclass(kind, Config)]
+
+
+def _members(annotation: Any) -> Iterator[Any]:
+    """The types a union is of, also of unions inside it."""
+    if not isinstance(annotation, type) and get_args(annotation):
+        for part in get_args(annotation):
+            yield from _members(part)
+    else:
+        yield annotation
 
 
 def _kind(kind: type[Config]) -> str:
@@ -88,6 +98,8 @@ def allowed(schema: dict[str, Any]) -> str:
     if schema["type"] == "array":
         parts = [allowed(part) for part in schema.get("prefixItems", ())]
         return f"[{'; '.join(parts)}]" if parts else f"a list of: {allowed(schema['items'])}"
+    if schema["type"] == "object":
+        return f"names, each with: {allowed(schema['additionalProperties'])}"
     bounds = [f"{sign} {schema[name]:g}" for name, sign in _BOUNDS.items() if name in schema]
     return ", ".join([_TYPES[schema["type"]], *bounds])
 

@@ -30,7 +30,7 @@ from .test_run import recipe_for, records
 CPU = torch.device("cpu")
 TRICKS = {
     "decay": ["optimizer.layer_decay=0.9"],
-    "rates by name": ['optimizer.rates={"head\\\\..*": 0.01}'],
+    "rates by name": ['optimizer.rates={"head.*": 0.01}'],
     "frozen embeddings": ["freeze.kind=bottom"],
     "gradual": ["freeze.kind=gradual", "budget.epochs=3"],
     "ema": ["averaging.kind=ema", "averaging.decay=0.9"],

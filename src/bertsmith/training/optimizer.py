@@ -25,7 +25,7 @@ class OptimizerConfig(Config):
     `decayed: layers` they keep `lr`, as in the authors' code, which decays only what is named
     `layer.i` (run_classifier_discriminative.py). ELECTRA's code decays the last layer already twice:
     its `lr` and 0.8 are our head_lr = `lr`, lr = 0.8² · `lr`. `rates` names parameters by a regular
-    expression that fits their whole name (`head\\..*`) and sets their peak rate; the last that fits
+    expression that fits their whole name (`head.*`) and sets their peak rate; the last that fits
     holds. A `layer_decay` of 1 is off; so is a `max_grad_norm` of 0.
     """
 
