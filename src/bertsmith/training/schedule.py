@@ -37,7 +37,8 @@ class Linear(Config):
     """Up in a straight line, then down in a straight line to the end (Devlin et al. 2019, arXiv 1810.04805 A.2).
 
     `warmup` below 1 is a share of all updates, from 1 on a number of updates. No update is made at
-    rate zero: the first is one step above it, the last one step before it.
+    rate zero: the first is one step above it, the last one step before it. BERT's own code goes on at
+    1 − update / total after the warm-up, below the peak at one stroke; this way down begins at the peak.
     """
 
     kind: Literal["linear"] = "linear"
