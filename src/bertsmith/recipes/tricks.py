@@ -44,6 +44,20 @@ def trick_notes(recipe: FinetuneRecipe, model: FineTuner, groups: Sequence[Param
         yield "r_drop: the encoder has no dropout, so its two passes hardly differ; set start.dropout"
 
 
+def tricks_used(recipe: FinetuneRecipe) -> str:
+    """The tricks of a recipe in a few words; their settings stand in the recipe."""
+    parts = {
+        "layer decay": recipe.optimizer.layer_decay != 1,
+        "rates by name": bool(recipe.optimizer.rates),
+        "freezing": recipe.freeze is not None,
+        "R-Drop": recipe.r_drop is not None,
+        "teacher": recipe.distill is not None,
+        "calibration": recipe.calibrate,
+    }
+    named = [each.kind.upper() for each in (recipe.adversarial, recipe.averaging) if each is not None]
+    return ", ".join([*(name for name, used in parts.items() if used), *named]) or "none"
+
+
 @dataclass(frozen=True, slots=True)
 class Calibrated:
     """The temperature that dev chose, and the expected calibration error of each split without and with it."""
