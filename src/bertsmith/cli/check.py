@@ -17,6 +17,7 @@ READS: "dict[str | None, tuple[LabelKind, PairKind]]" = {
     "multilabel": ("several", "ignored"),
     "regression": ("number", "optional"),
     "pair": ("single", "required"),
+    "tagging": ("spans", "ignored"),
 }
 """How each kind of task reads labels and second texts."""
 
@@ -49,8 +50,9 @@ def check(
     model
         Also count tokens as this model does: lengths, what truncation loses, unknown tokens.
     task
-        How labels are read: one (the default), several (multilabel) or a number (regression). `pair` insists on a
-        second text in every row; without a task, pairs are read where there are any.
+        How labels are read: one (the default), several (multilabel), a number (regression) or spans (tagging: CoNLL,
+        or a column `spans`). `pair` insists on a second text in every row; without a task, pairs are read where there
+        are any.
     columns
         Names of the columns, as text=sentence1,text_pair=sentence2,label=score.
     max_length

@@ -58,6 +58,8 @@ def print_findings(findings: dict[str, Any]) -> None:
     for name in ("mean_absolute_error", "root_mean_squared_error", "mean_error"):
         if name in findings:
             print(f"  {name:24} {findings[name]:.4g}")
+    if "errors" in findings:
+        print("  wrong spans: " + ", ".join(f"{number:,} {kind}" for kind, number in findings["errors"].items()))
     if "per_class" in findings:
         print_labels(findings)
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-Task = Literal["classification", "multilabel", "regression", "pair"]
+Task = Literal["classification", "multilabel", "regression", "pair", "tagging"]
 """The kinds of task, without importing what knows them."""
 Device = Literal["auto", "cpu", "cuda"]
 

@@ -33,9 +33,9 @@ def predict(
     model
         Folder of a fine-tuned model.
     input
-        Texts: .csv, .tsv, .jsonl or .parquet; `-` reads JSON lines from stdin.
+        Texts: .csv, .tsv, .jsonl or .parquet, for tagging also .conll; `-` reads JSON lines from stdin.
     output
-        Where to write, format by name; `-` (default) writes JSON lines to stdout.
+        Where to write, format by name; `-` (default) writes JSON lines to stdout, of a CoNLL file CoNLL.
     columns
         Names of the columns, as text=sentence1,text_pair=sentence2.
     probabilities
@@ -65,6 +65,7 @@ class Answers:
         from bertsmith.training import resolve_device
 
         self._device = resolve_device(options.device)
+        self._source = source
         self._bundle = load_bundle(model)
         self._probabilities = probabilities
         self._records = self._bundle.answers.read(
@@ -78,9 +79,15 @@ class Answers:
 
     def write(self, target: Path) -> None:
         """Write all rows, in the format the name says."""
-        from bertsmith.data import write_rows
+        from bertsmith.data import conll_lines, is_conll, write_conll, write_rows
 
-        write_rows(target, self.rows())
+        if is_conll(target):
+            write_conll(target, self.rows())
+        elif target == Path("-") and is_conll(self._source):
+            for row in self.rows():
+                print(conll_lines(row, "-"), end="", flush=True)
+        else:
+            write_rows(target, self.rows())
 
     def counts(self) -> dict[str, Any]:
         """How many rows were answered, and what shortening cost."""

@@ -13,7 +13,16 @@ from bertsmith.data.checking import (
 from bertsmith.data.reading import read_records
 from bertsmith.data.record import Columns, Label, LabelKind, Marks, PairKind, Record
 from bertsmith.data.splitting import Split, split_records, stratified_split
-from bertsmith.data.tagged import Broken, is_conll, read_tagged, write_conll
+from bertsmith.data.tagged import (
+    Broken,
+    Sentence,
+    conll_lines,
+    is_conll,
+    read_spans_of_row,
+    read_tagged,
+    sentence_records,
+    write_conll,
+)
 from bertsmith.data.writing import write_rows
 
 __all__ = [
@@ -27,17 +36,21 @@ __all__ = [
     "Marks",
     "PairKind",
     "Record",
+    "Sentence",
     "Split",
     "TokenBudget",
     "check_files",
     "check_splits",
+    "conll_lines",
     "is_conll",
     "plan_batches",
     "plan_inference",
     "read_records",
+    "read_spans_of_row",
     "read_tagged",
     "refuse_errors",
     "require_trainable",
+    "sentence_records",
     "split_micro_batches",
     "split_records",
     "stratified_split",

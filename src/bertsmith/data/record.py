@@ -11,8 +11,8 @@ from bertsmith.text.tags import SchemeName, Span
 Label = str | float | tuple[str, ...] | None
 """One label, a number, several labels, or none."""
 
-LabelKind = Literal["single", "several", "number", "none"]
-"""How the label column is read; `none` leaves it alone."""
+LabelKind = Literal["single", "several", "number", "spans", "none"]
+"""How the label column is read; `spans` are marked texts (`data/tagged/`), `none` leaves it alone."""
 
 PairKind = Literal["required", "optional", "ignored"]
 """Whether the second text of a pair must be there."""

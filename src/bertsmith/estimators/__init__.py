@@ -2,5 +2,6 @@
 
 from bertsmith.estimators.classifiers import Classifier, PairClassifier
 from bertsmith.estimators.numbers import Regressor
+from bertsmith.estimators.tagger import Entity, Tagger
 
-__all__ = ["Classifier", "PairClassifier", "Regressor"]
+__all__ = ["Classifier", "Entity", "PairClassifier", "Regressor", "Tagger"]

@@ -58,7 +58,7 @@ class TextEstimator(Parameters, ABC):
         batch_size: int | None = None,
         lr: float | None = None,
         max_length: int | None = None,
-        truncation: Literal["head", "tail", "head_tail"] | None = None,
+        truncation: Literal["head", "tail", "head_tail", "chunks", "auto"] | None = None,
         settings: Sequence[str] = (),
         seed: int = 0,
         device: DeviceName = "auto",
@@ -87,7 +87,9 @@ class TextEstimator(Parameters, ABC):
         given["budget"] = _given(epochs=self.epochs)
         given["batches"] = _given(batch_size=self.batch_size)
         given["optimizer"] = _given(lr=self.lr)
-        given["document"] = _given(max_length=self.max_length, keep=self.truncation)
+        cut = self.truncation
+        field = "kind" if cut in ("chunks", "auto") else "keep"
+        given["document"] = _given(max_length=self.max_length, **{field: cut})
         return finetune_recipe(given=given, settings=self.settings)
 
     def save(self, folder: str | Path) -> None:

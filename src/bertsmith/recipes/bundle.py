@@ -72,7 +72,7 @@ class Bundle:
 def save_bundle(bundle: Bundle, folder: Path) -> None:
     """Write config.json, model.safetensors and the tokenizer files.
 
-    transformers loads the encoder; where the vector is BERT's pooler output it loads the classifier too.
+    transformers loads the encoder; where the vector is BERT's pooler output, or a token's, it loads the classifier too.
 
     Raises:
         UserError: the folder cannot be written.
@@ -88,8 +88,9 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
             "label_type": bundle.label_type,
         },
     }
-    if heads and bundle.family == "bert" and isinstance(model.head, LinearHead) and not bundle.answers.per_token:
-        extras["architectures"] = ["BertForSequenceClassification"]
+    if bundle.family == "bert" and isinstance(model.head, LinearHead) and (heads or bundle.answers.per_token):
+        reads = "Token" if bundle.answers.per_token else "Sequence"
+        extras["architectures"] = [f"BertFor{reads}Classification"]
         extras["classifier_dropout"] = model.head.config.dropout
     bundle.tokenizer.save(folder)
     save_checkpoint(

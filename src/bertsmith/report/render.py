@@ -10,6 +10,7 @@ from bertsmith.report.page import Section, page
 from bertsmith.report.rerun import rerun
 from bertsmith.report.results import confidence, confusions, errors, per_label
 from bertsmith.report.run import RunReport
+from bertsmith.report.spans import confusion_of_types, errors_of_spans, types_of_spans
 
 SECTIONS: tuple[Callable[[RunReport], Section | None], ...] = (
     notices,
@@ -24,6 +25,9 @@ SECTIONS: tuple[Callable[[RunReport], Section | None], ...] = (
     confidence_of_sets,
     scatter,
     misses,
+    types_of_spans,
+    confusion_of_types,
+    errors_of_spans,
     lengths,
     groups,
     cost,

@@ -9,7 +9,7 @@ from bertsmith.metrics import ClassScores, calibration, confusion, per_class
 from bertsmith.report.markup import Html, figure, join, paragraph, quoted, scrolling, table, tag
 from bertsmith.report.page import Section
 from bertsmith.report.plots import calibration_plot
-from bertsmith.report.run import Answers, LabelSets, Numbers, RunReport
+from bertsmith.report.run import Answers, LabelSets, MarkedTexts, Numbers, RunReport
 from bertsmith.report.wording import counted, share
 
 MOST_LABELS_IN_A_MATRIX = 60
@@ -24,7 +24,7 @@ def confusions(report: RunReport) -> Section | None:
     matrix = confusion(rows.truth, rows.answers, labels=rows.labels)
     pieces = [_commonest_mistakes(matrix, rows.labels)]
     if len(rows.labels) <= MOST_LABELS_IN_A_MATRIX:
-        pieces.append(_matrix(matrix, rows.labels))
+        pieces.append(confusion_table(matrix, rows.labels))
     return Section("confusion", f"Which labels are confused ({split.name})", join(*pieces))
 
 
@@ -88,7 +88,8 @@ def _commonest_mistakes(matrix: Int[np.ndarray, "labels labels"], labels: Sequen
     return table(header, lines, caption="Commonest mistakes", numbers=(2, 3))
 
 
-def _matrix(matrix: Int[np.ndarray, "labels labels"], labels: Sequence[str]) -> Html:
+def confusion_table(matrix: Int[np.ndarray, "labels labels"], labels: Sequence[str]) -> Html:
+    """Truth down, answers across."""
     heads = (tag("th", tag("span", quoted(label, limit=24)), scope="col", title=label) for label in labels)
     lines = []
     for place, (label, counts) in enumerate(zip(labels, matrix, strict=True)):
@@ -133,7 +134,7 @@ def _error(rows: Answers, row: int) -> tuple[Html | str, ...]:
     return text_cell(rows, row), truth, answer, f"{_confidence(rows)[row]:.3f}", *place_cells(rows, row)
 
 
-def text_cell(rows: Answers | LabelSets | Numbers, row: int) -> Html:
+def text_cell(rows: Answers | LabelSets | Numbers | MarkedTexts, row: int) -> Html:
     """The text of a row, or both of a pair."""
     text = quoted(rows.texts[row])
     if rows.pairs:
@@ -141,6 +142,6 @@ def text_cell(rows: Answers | LabelSets | Numbers, row: int) -> Html:
     return tag("div", text, class_="text")
 
 
-def place_cells(rows: Answers | LabelSets | Numbers, row: int) -> tuple[Html, ...]:
+def place_cells(rows: Answers | LabelSets | Numbers | MarkedTexts, row: int) -> tuple[Html, ...]:
     """Where the row stands, if that is known."""
     return (tag("code", rows.where[row]),) if rows.where else ()

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from bertsmith.metrics import Interval
+from bertsmith.text.tags import Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,18 @@ class Numbers:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MarkedTexts:
+    """Every row of an evaluated split with its true spans and those answered, in characters."""
+
+    types: Sequence[str]
+    truth: Sequence[Sequence[Span]]
+    answers: Sequence[Sequence[Span]]
+    texts: Sequence[str]
+    pairs: Sequence[str] = ()
+    where: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
     """One evaluated split. `source` says where its rows come from (`test.csv`, `10 % of train.csv`)."""
 
@@ -61,17 +74,23 @@ class Split:
     rows: int
     metrics: Mapping[str, float]
     intervals: Mapping[str, Interval] = field(default_factory=dict)
-    answers: Answers | LabelSets | Numbers | None = None
+    answers: Answers | LabelSets | Numbers | MarkedTexts | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Truncation:
-    """How long texts were shortened, and how much of the training texts that cost."""
+    """How long texts were shortened, and how much of the training texts that cost.
+
+    `whole`: nothing is cut at `max_length`, longer texts are read in parts of that length. `why` says what
+    speaks for the strategy, where the data decided.
+    """
 
     strategy: str
     max_length: int
     texts: int
     tokens: int
+    whole: bool = False
+    why: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

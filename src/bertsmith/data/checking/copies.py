@@ -81,6 +81,8 @@ def _conflicts(corpus: _Corpus) -> Iterator[Finding]:
 
 
 def _meaning(record: Record) -> object:
+    if record.marks is not None:
+        return record.marks.spans
     return frozenset(record.label) if isinstance(record.label, tuple) else record.label
 
 

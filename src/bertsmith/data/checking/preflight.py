@@ -7,9 +7,11 @@ from bertsmith.data.checking.copies import copy_findings
 from bertsmith.data.checking.finding import CheckReport, Finding, LengthSummary, Splits, count, refuse_errors
 from bertsmith.data.checking.labels import label_findings
 from bertsmith.data.checking.lengths import TokenBudget, token_findings
+from bertsmith.data.checking.marks import mark_findings
 from bertsmith.data.checking.oddities import oddity_findings
 from bertsmith.data.reading import read_records
-from bertsmith.data.record import USUAL_COLUMNS, Columns, LabelKind, PairKind, Record
+from bertsmith.data.record import USUAL_COLUMNS, Columns, LabelKind, OnError, PairKind, Record
+from bertsmith.data.tagged import read_tagged
 from bertsmith.errors import UserError
 from bertsmith.text.characters import is_blank
 
@@ -31,9 +33,7 @@ def check_files(
     for name, path in files.items():
         noted = problems[name]
         try:
-            splits[name].extend(
-                read_records(path, columns, labels=labels, pairs=pairs, encoding=encoding, on_error=noted.append)
-            )
+            splits[name].extend(_records(path, columns, labels, pairs, encoding, noted.append))
         except UserError as error:
             noted.append(error)
     readable = {name: records for name, records in splits.items() if records}
@@ -43,14 +43,22 @@ def check_files(
     return CheckReport(_sorted([*broken, *report.findings]), rows, report.lengths)
 
 
+def _records(
+    path: Path, columns: Columns, labels: LabelKind, pairs: PairKind, encoding: str, on_error: OnError
+) -> Iterator[Record]:
+    if labels == "spans":
+        return read_tagged(path, columns, encoding=encoding, on_error=on_error)
+    return read_records(path, columns, labels=labels, pairs=pairs, encoding=encoding, on_error=on_error)
+
+
 def check_splits(splits: Splits, *, labels: LabelKind = "single", budget: TokenBudget | None = None) -> CheckReport:
     """Check records by split (`train`, `dev`, `test`); lengths and vocabulary only with a budget of tokens."""
     findings: list[Finding] = [*_blanks(splits), *label_findings(splits, labels)]
-    findings += [*copy_findings(splits), *oddity_findings(splits)]
+    findings += [*copy_findings(splits), *oddity_findings(splits), *mark_findings(splits)]
     lengths: dict[str, LengthSummary] = {}
     if budget is not None:
         more, lengths = token_findings(splits, budget)
-        findings += more
+        findings += [finding for finding in more if labels != "spans" or finding.code != "truncation"]
     return CheckReport(_sorted(findings), {name: len(records) for name, records in splits.items()}, lengths)
 
 

@@ -17,11 +17,11 @@ CONLL_SUFFIXES = (".conll", ".bio", ".iob", ".bioes", ".bmes", ".txt")
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """Tokens, their tags (empty without), and the line each stands on."""
+    """Tokens, their tags (empty without), and where each stands (`train.conll:17`)."""
 
     tokens: tuple[str, ...]
     tags: tuple[str, ...]
-    lines: tuple[int, ...]
+    where: tuple[str, ...]
 
 
 def is_conll(path: Path) -> bool:
@@ -51,7 +51,7 @@ def write_conll(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
     """Write the `tokens` of rows with their `predicted_tags` as CoNLL; returns how many sentences.
 
     Raises:
-        UserError: the file cannot be written, or a token holds a TAB or a line break.
+        UserError: the file cannot be written, or a row does not fit.
     """
     number = 0
     with atomic_path(path) as temporary, compressing(temporary, compression_of(path)) as file:
@@ -62,7 +62,15 @@ def write_conll(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
 
 
 def conll_lines(row: Mapping[str, Any], name: str) -> str:
-    """The lines of one sentence, the empty one after it included."""
+    """The lines of one sentence, the empty one after it included.
+
+    Raises:
+        UserError: the text came without tokens, or a token holds a TAB or a line break.
+    """
+    if "tokens" not in row or "predicted_tags" not in row:
+        raise refusal(
+            name, "CoNLL is written of texts that came as CoNLL; write .jsonl, which holds spans", "no_tokens"
+        )
     for token in row["tokens"]:
         if any(mark in token for mark in "\t\n\r"):
             raise refusal(
@@ -87,9 +95,9 @@ def _sentence(
         if what:
             on_error(refusal(lines.place(number), what, "bad_tag"))
             return
-    numbers = tuple(number for number, _ in rows)
+    where = tuple(lines.place(number) for number, _ in rows)
     tokens = tuple(fields[0] for _, fields in rows)
-    yield Sentence(tokens, tuple(fields[-1].strip() for _, fields in rows) if tagged else (), numbers)
+    yield Sentence(tokens, tuple(fields[-1].strip() for _, fields in rows) if tagged else (), where)
 
 
 def _problem(fields: list[str], *, tagged: bool) -> str:

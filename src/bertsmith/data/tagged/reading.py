@@ -1,6 +1,6 @@
 """Files of marked texts to records."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -83,30 +83,36 @@ def _conll_records(path: Path, encoding: str, on_error: OnError, *, labelled: bo
     seen = False
     if labelled:
         whole = list(sentences)
-        yield from _checked(whole, name, on_error, broken)
+        yield from sentence_records(whole, broken=broken, on_error=on_error)
         seen = bool(whole)
     else:
         for sentence in sentences:
             seen = True
-            yield _record(sentence, name)
+            yield _record(sentence)
     if not seen:
         raise refusal(name, "the file holds no sentences", "empty_file")
 
 
-def _checked(whole: list[Sentence], name: str, on_error: OnError, broken: Broken) -> Iterator[Record]:
-    """Records of sentences that keep to the scheme of the file, or may break it."""
+def sentence_records(
+    whole: Sequence[Sentence], *, broken: Broken = "rare", on_error: OnError = raise_error
+) -> Iterator[Record]:
+    """Records of tagged sentences that keep to the scheme of all of them, or may break it.
+
+    Raises:
+        UserError: a sentence breaks it, unless `on_error` lets it be left out.
+    """
     scheme = detect(sentence.tags for sentence in whole)
     problems = [next(scheme.problems(sentence.tags), None) for sentence in whole]
     count = sum(problem is not None for problem in problems)
     lenient = broken == "repaired" or (broken == "rare" and count <= RARE * len(whole))
     for sentence, problem in zip(whole, problems, strict=True):
         if problem is None:
-            yield _record(sentence, name, scheme=scheme.name)
+            yield _record(sentence, scheme=scheme.name)
             continue
-        where = f"{name}:{sentence.lines[problem.place]}"
+        where = sentence.where[problem.place]
         what = f"{problem.what} (token {sentence.tokens[problem.place]!r})"
         if lenient:
-            yield _record(sentence, name, scheme=scheme.name, broken=f"{where}: {what}")
+            yield _record(sentence, scheme=scheme.name, broken=f"{where}: {what}")
         else:
             advice = (
                 f"{count} of {len(whole)} sentences break it; mend them, or let them be read as conlleval reads them"
@@ -114,12 +120,12 @@ def _checked(whole: list[Sentence], name: str, on_error: OnError, broken: Broken
             on_error(refusal(where, f"{what}; {advice}: --set task.broken=repaired", "broken_tags"))
 
 
-def _record(sentence: Sentence, name: str, *, scheme: SchemeName | None = None, broken: str = "") -> Record:
+def _record(sentence: Sentence, *, scheme: SchemeName | None = None, broken: str = "") -> Record:
     text, units = text_of_tokens(sentence.tokens)
     row = {"tokens": list(sentence.tokens), **({"tags": list(sentence.tags)} if sentence.tags else {})}
     spans = tuple(Span(units[s.start][0], units[s.end - 1][1], s.type) for s in read_spans(sentence.tags))
     label = _types(spans) if sentence.tags else None
-    return Record(text, None, label, row, f"{name}:{sentence.lines[0]}", Marks(spans, units, scheme, broken))
+    return Record(text, None, label, row, sentence.where[0], Marks(spans, units, scheme, broken))
 
 
 def _types(spans: tuple[Span, ...]) -> tuple[str, ...]:
