@@ -3,11 +3,11 @@
     python benchmarks/ablation.py --data PATH --corpus FILE... --similar FILE --work FOLDER
     python benchmarks/ablation.py --work FOLDER --table
 
-Every arm learns from the same 1.5 million characters twenty times, without dropout, with the same shape, vocabulary size,
-rate and number of texts in an update; the last columns of the table say what it cost (minutes of one
-core). Then it is
-fine-tuned on three tasks with three seeds. All arms but `nsp` and `sop` fill texts across
-documents, so that only the corruption differs. Scores go to FOLDER/scores.jsonl; a broken run goes on.
+Every arm learns from the same 1.5 million characters twenty times, without dropout, with the same shape,
+vocabulary size, rate and number of texts in an update; the last columns of the table say what it cost
+(minutes of one core). Then it is fine-tuned on three tasks with three seeds. All arms but those of
+sentence pairs fill texts across documents, so that only the corruption differs. Scores go to
+FOLDER/scores.jsonl; a broken run goes on.
 """
 
 import argparse
