@@ -51,6 +51,30 @@ def test_layers_above_the_highest_asked_for_are_not_computed():
     assert not calls
 
 
+@pytest.mark.parametrize("layers", [(0,), (2,), (-1,), (1, -1)], ids=str)
+@pytest.mark.parametrize("lengths", [(3, 9, 5), (2, 2, 7)], ids=["unsorted", "sorted"])
+@pytest.mark.parametrize("activations", ["kept", "recomputed"])
+def test_the_highest_layer_for_some_rows_alone_is_the_same(layers, lengths, activations):
+    encoder = small_encoder(hidden_dropout=0.0, attention_dropout=0.0).train()
+    encoder.activations = activations
+    texts, rows = batch_of(lengths), torch.tensor([0, 2, 3, 7, sum(lengths) - 1])
+    gradients = []
+    for asked in (None, rows):
+        states = encoder(texts, keep_layers=layers, rows=asked)
+        top = states[layers[-1]] if asked is not None else states[layers[-1]][rows]
+        below = [states[layer] for layer in layers[:-1]]
+        encoder.zero_grad()
+        (sum(state.pow(3).sum() for state in [top, *below])).backward()
+        gradients.append((top.detach(), [parameter.grad for parameter in encoder.parameters()]))
+        assert [len(state) for state in below] == [sum(lengths)] * len(below)
+    (whole, expected), (some, found) = gradients
+    assert_close(some, whole)
+    for left, right in zip(found, expected, strict=True):
+        assert (left is None) == (right is None)
+        if left is not None and right is not None:
+            assert_close(left, right, rtol=1e-4, atol=1e-6)
+
+
 @pytest.mark.parametrize("changes", [{}, {"embedding_size": 11}, {"position": Rotary(), "hidden_size": 30}])
 def test_gradients_reach_every_parameter(changes):
     encoder = small_encoder(**changes).train()

@@ -334,6 +334,19 @@ def test_only_rows_that_are_asked_for_meet_the_vocabulary(name):
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
+def test_the_last_layer_for_the_asked_rows_alone_gives_the_same_losses(name):
+    model = pretrainer(name).eval()
+    found = 0
+    for batch in batches(name):
+        found += batch.asked is not None
+        torch.manual_seed(0)
+        some = model(batch)
+        torch.manual_seed(0)
+        assert_close(some, model(replace(batch, asked=None)))
+    assert bool(found) == (name != "gpt")
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
 def test_weights_are_known_without_a_forward_pass_and_losses_without_targets_weigh_nothing(name):
     model = pretrainer(name)
     for batch, part in zip(batches(name), named(name).parts, strict=True):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
@@ -30,8 +30,9 @@ Activations = Literal["kept", "recomputed"]
 class HiddenStates(Mapping[int, Tensor]):
     """The hidden states asked for, by layer: 0 is what the first layer reads, `num_layers` the last.
 
-    Negative numbers count from the end, as in a list. `padded_tokens` is what was added by
-    rounding, in each layer: lengths in attention, and the rows of the batch where that pays.
+    Negative numbers count from the end, as in a list. The highest holds the rows asked for alone, if any
+    were. `padded_tokens` is what was added by rounding, in each layer: lengths in attention, and the
+    rows of the batch where that pays.
     """
 
     def __init__(self, states: Mapping[int, Tensor], *, num_layers: int, padded_tokens: int) -> None:
@@ -39,7 +40,7 @@ class HiddenStates(Mapping[int, Tensor]):
         self.num_layers = num_layers
         self.padded_tokens = padded_tokens
 
-    def __getitem__(self, layer: int) -> Float[Tensor, "tokens hidden"]:
+    def __getitem__(self, layer: int) -> Float[Tensor, "rows hidden"]:
         number = layer_number(layer, self.num_layers)
         if number not in self._states:
             raise KeyError(f"layer {layer} was not kept; ask for it with keep_layers, kept: {sorted(self._states)}")
@@ -52,7 +53,7 @@ class HiddenStates(Mapping[int, Tensor]):
         return len(self._states)
 
     @property
-    def last(self) -> Float[Tensor, "tokens hidden"]:
+    def last(self) -> Float[Tensor, "rows hidden"]:
         """Output of the last layer."""
         return self[-1]
 
@@ -79,9 +80,17 @@ class Encoder(nn.Module):
         initialise(self)
 
     def forward(
-        self, batch: PackedBatch, mask: AttentionMask | None = None, *, keep_layers: Sequence[int] = (-1,)
+        self,
+        batch: PackedBatch,
+        mask: AttentionMask | None = None,
+        *,
+        keep_layers: Sequence[int] = (-1,),
+        rows: Int[Tensor, "rows"] | None = None,
     ) -> HiddenStates:
         """Encode a batch; only the layers asked for are kept, and none above the highest is computed.
+
+        Where only some tokens are read of the highest layer, `rows` names them: all others merely serve
+        there as keys and values, which saves most of that layer.
 
         Raises:
             UserError: a text is too long for this encoder, or an id lies outside its table.
@@ -97,23 +106,29 @@ class Encoder(nn.Module):
         turn = None
         if isinstance(config.position, Rotary):
             turn = rotation(config.position, F.pad(batch.position_ids, (0, spare)), config.head_size, states.dtype)
+        asked = rows if rows is None or places is None else places[rows]
         kept = {0: states} if 0 in wanted else {}
-        for layer in range(max(wanted, default=0)):
-            states = self._layer(layer, states, plan, turn)
+        top = max(wanted, default=0)
+        for layer in range(top):
+            chosen = _rounded(asked) if asked is not None and layer + 1 == top else None
+            states = self._layer(layer, states, plan, turn, chosen)
             if layer + 1 in wanted:
                 kept[layer + 1] = states
-        if places is not None:
-            kept = {layer: states.index_select(0, places) for layer, states in kept.items()}
-        elif spare:
-            kept = {layer: states[: batch.num_tokens] for layer, states in kept.items()}
+        for layer, found in kept.items():
+            if asked is None or layer < top:
+                kept[layer] = found[: batch.num_tokens] if places is None else found.index_select(0, places)
+            else:
+                kept[layer] = found[: len(asked)] if top else found.index_select(0, asked)
         return HiddenStates(kept, num_layers=config.num_layers, padded_tokens=plan.padded_tokens + spare)
 
-    def _layer(self, layer: int, states: Tensor, plan: AttentionPlan, turn: Rotation | None) -> Tensor:
+    def _layer(
+        self, layer: int, states: Tensor, plan: AttentionPlan, turn: Rotation | None, rows: Tensor | None
+    ) -> Tensor:
         attention = self.attention[self.config.attention_of[layer]]
         feed_forward = self.feed_forward[self.config.feed_forward_of[layer]]
 
         def computed(states: Tensor) -> Tensor:
-            result: Tensor = feed_forward(attention(states, plan, turn))
+            result: Tensor = feed_forward(attention(states, plan, turn, rows))
             return result
 
         if self.activations == "kept" or not torch.is_grad_enabled():
@@ -192,6 +207,11 @@ def layer_number(layer: int, num_layers: int) -> int:
     if not -num_layers - 1 <= layer <= num_layers:
         raise ValueError(f"layer {layer} asked for, but there are layers 0 (embeddings) to {num_layers}")
     return layer % (num_layers + 1)
+
+
+def _rounded(rows: Tensor) -> Tensor:
+    """With rows to spare, so that the processor meets few different numbers; what comes of them is cut off."""
+    return F.pad(rows, (0, spare_rows(len(rows), rows.device)))
 
 
 def _by_length(batch: PackedBatch) -> tuple[PackedBatch, Tensor | None]:

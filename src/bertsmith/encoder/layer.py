@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -32,15 +32,22 @@ class Attention(nn.Module):
         self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
 
     def forward(
-        self, states: Float[Tensor, "tokens hidden"], plan: AttentionPlan, rotation: Rotation | None
-    ) -> Float[Tensor, "tokens hidden"]:
-        """Mix the tokens of each sequence as the plan says."""
+        self,
+        states: Float[Tensor, "tokens hidden"],
+        plan: AttentionPlan,
+        rotation: Rotation | None,
+        rows: Int[Tensor, "rows"] | None = None,
+    ) -> Float[Tensor, "_ hidden"]:
+        """Mix the tokens of each sequence as the plan says; with `rows`, give what comes of these alone."""
         config = self.config
         qkv = self.qkv(states).view(-1, 3, config.num_heads, config.head_size)
         if rotation is not None:
             qkv = rotation.turn(qkv)
         mixed = attend(qkv, plan, dropout=config.attention_dropout if self.training else 0.0)
-        update = self.output(mixed.flatten(1))
+        mixed = mixed.flatten(1)
+        if rows is not None:
+            mixed, states = mixed.index_select(0, rows), states.index_select(0, rows)
+        update = self.output(mixed)
         normed: Tensor = self.norm(add_dropped(states, update, config.hidden_dropout if self.training else 0.0))
         return normed
 

@@ -44,7 +44,8 @@ class PretrainBatch:
 
     `hidden` are the tokens a corruption chose, `next` those that follow what the mask lets a token
     see, `spans` the tokens of whole hidden stretches, `relations` one label a text; `counts` says what
-    became of the hidden tokens (`Corrupted.counts`).
+    became of the hidden tokens (`Corrupted.counts`). `asked` are the rows, ascending, at which any of
+    these targets reads the last hidden states; None: so many that all may as well be computed.
     """
 
     texts: PackedBatch
@@ -54,6 +55,7 @@ class PretrainBatch:
     spans: SpanTargets | None = None
     relations: Int[Tensor, "sequences"] | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
+    asked: Int[Tensor, "asked"] | None = None
 
     @property
     def num_tokens(self) -> int:
@@ -69,7 +71,18 @@ class PretrainBatch:
             next=_moved(self.next, device),
             spans=_moved(self.spans, device),
             relations=None if self.relations is None else self.relations.to(device, non_blocking=True),
+            asked=None if self.asked is None else self.asked.to(device, non_blocking=True),
         )
+
+
+def with_asked(batch: PretrainBatch) -> PretrainBatch:
+    """The same batch, its targets' rows gathered on the host, where that waits for no device."""
+    rows = [targets.rows for targets in (batch.hidden, batch.next) if targets is not None]
+    rows += [batch.spans.left, batch.spans.right] if batch.spans is not None else []
+    rows += [batch.texts.cu_seqlens[:-1].long()] if batch.relations is not None else []
+    asked = torch.unique(torch.cat(rows)) if rows else None
+    worth = asked is not None and 2 * len(asked) < batch.num_tokens
+    return replace(batch, asked=asked if worth else None)
 
 
 def _moved(targets: T | None, device: torch.device | str) -> T | None:

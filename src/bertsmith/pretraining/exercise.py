@@ -10,7 +10,7 @@ from torch import Tensor
 
 from bertsmith.batch import Example, pack
 from bertsmith.encoder import AttentionMask, Causal, Permutation, PrefixLM, RightToLeft
-from bertsmith.pretraining.batches import PretrainBatch, SpanTargets, TokenTargets
+from bertsmith.pretraining.batches import PretrainBatch, SpanTargets, TokenTargets, with_asked
 from bertsmith.pretraining.corruption import Corrupted
 from bertsmith.pretraining.objective import Part
 from bertsmith.pretraining.passage import Passage
@@ -160,7 +160,7 @@ def pack_exercises(exercises: Sequence[Exercise], attend: AttentionMask) -> Pret
         )
     bases = np.cumsum([0, *texts.lengths[:-1]])
     relations = [exercise.relation for exercise in exercises if exercise.relation is not None]
-    return PretrainBatch(
+    batch = PretrainBatch(
         texts=texts,
         attend=attend,
         hidden=_tokens([exercise.hidden for exercise in exercises], bases),
@@ -169,6 +169,7 @@ def pack_exercises(exercises: Sequence[Exercise], attend: AttentionMask) -> Pret
         relations=torch.tensor(relations) if len(relations) == len(exercises) else None,
         counts=_counted([exercise.outcomes for exercise in exercises]),
     )
+    return with_asked(batch)
 
 
 def _counted(outcomes: Sequence[np.ndarray | None]) -> dict[str, int]:

@@ -62,10 +62,10 @@ class TokenGenerator(nn.Module):
     def forward(self, batch: PretrainBatch) -> Guesses:
         """Guess the hidden tokens of a batch, and draw one for each."""
         assert batch.hidden is not None
-        states = self.encoder(batch.texts, batch.attend).last
+        states = self.encoder(batch.texts, batch.attend, rows=batch.hidden.rows).last
         table = self.mlm.table(self.encoder.embeddings.token.weight)
         return vocabulary_loss(
-            self.mlm(states[batch.hidden.rows]),
+            self.mlm(states),
             table,
             self.mlm.bias,
             batch.hidden.labels,

@@ -96,7 +96,7 @@ class PairRelation(Config):
         labels = reading.batch.relations
         assert labels is not None
         head = reading.head("relation", RelationHead)
-        scores = head(reading.states[reading.batch.texts.cu_seqlens[:-1].long()])
+        scores = head(reading.at(reading.batch.texts.cu_seqlens[:-1].long()))
         reading.counts.add("relation_accuracy", (scores.argmax(-1) == labels).sum(), len(labels))
         return {"pair_relation": self.weight * F.cross_entropy(scores, labels, reduction="sum")}
 
@@ -128,9 +128,9 @@ class SpanBoundary(Config):
 
     def __call__(self, reading: Reading) -> dict[str, Tensor]:
         """The weighted sum of the loss over the targets."""
-        targets, head, states = reading.batch.spans, reading.head("span_boundary", SpanBoundaryHead), reading.states
+        targets, head = reading.batch.spans, reading.head("span_boundary", SpanBoundaryHead)
         assert targets is not None
-        vectors = head(states[targets.left], states[targets.right], targets.places)
+        vectors = head(reading.at(targets.left), reading.at(targets.right), targets.places)
         guesses = vocabulary_loss(vectors, reading.table, head.bias, targets.labels)
         reading.counts.add("boundary_accuracy", guesses.hits, len(targets))
         return {"span_boundary": self.weight * guesses.total.sum}
@@ -139,7 +139,7 @@ class SpanBoundary(Config):
 def _named(reading: Reading, targets: TokenTargets, counted: str) -> Tensor:
     """Summed cross entropy at the target rows, and only there is anything compared with the vocabulary."""
     head = reading.head("mlm", VocabularyHead)
-    vectors = head(reading.states[targets.rows])
+    vectors = head(reading.at(targets.rows))
     guesses = vocabulary_loss(vectors, head.table(reading.table), head.bias, targets.labels)
     reading.counts.add(counted, guesses.hits, len(targets))
     return guesses.total.sum

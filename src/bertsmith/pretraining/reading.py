@@ -3,7 +3,8 @@
 from functools import cached_property
 from typing import TypeVar
 
-from jaxtyping import Float
+import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from bertsmith.encoder import Encoder
@@ -30,10 +31,14 @@ class Reading:
         self.counts = counts
 
     @cached_property
-    def states(self) -> Float[Tensor, "tokens hidden"]:
-        """The last hidden states of the texts, computed when first asked for."""
-        states: Tensor = self.encoder(self.batch.texts, self.batch.attend).last
+    def _states(self) -> Float[Tensor, "rows hidden"]:
+        states: Tensor = self.encoder(self.batch.texts, self.batch.attend, rows=self.batch.asked).last
         return states
+
+    def at(self, rows: Int[Tensor, "rows"]) -> Float[Tensor, "rows hidden"]:
+        """The last hidden states at rows that a target of the batch reads."""
+        asked = self.batch.asked
+        return self._states[rows if asked is None else torch.searchsorted(asked, rows)]
 
     def head(self, name: str, kind: type[H]) -> H:
         """The head of this name, which is of this kind."""
