@@ -29,7 +29,7 @@ from bertsmith.recipes.result import FinetuneResult
 from bertsmith.recipes.schema import FinetuneRecipe, recipe_yaml, without_free
 from bertsmith.recipes.splits import Splits
 from bertsmith.recipes.start import Beginning, begin
-from bertsmith.recipes.teacher import Teacher, load_teacher
+from bertsmith.recipes.teacher import Teacher, Views, load_teacher
 from bertsmith.recipes.tricks import Calibrated, calibrated, guided, step_for, trick_notes
 from bertsmith.training import (
     Listener,
@@ -147,9 +147,10 @@ class _PreparedRun:
 
     def updates(self) -> LabelledUpdates:
         """The training texts, update by update, with what the teacher says of them if there is one."""
-        views, truth = self.prepared["train"].views, self.truth["train"]
-        soft = None
+        views: Views = self.prepared["train"].views
+        truth, soft = self.truth["train"], None
         if self.teacher is not None:
+            views, truth = self.teacher.with_texts(views, truth, self.bundle)
             soft = self.teacher.soft_targets(self.splits.train.records, truth, device=self.device)
         return LabelledUpdates(views, truth, self.recipe.batches, seed=self.recipe.seed, soft=soft)
 
@@ -235,7 +236,7 @@ def _prepared_run(recipe: FinetuneRecipe, splits: Splits, device: torch.device) 
         device=device,
         notes=(*notes, *trick_notes(recipe, model, groups)),
         groups=groups,
-        teacher=None if recipe.distill is None else load_teacher(recipe.distill, answers),
+        teacher=None if recipe.distill is None else load_teacher(recipe.distill, answers, recipe.data),
     )
 
 
