@@ -11,7 +11,7 @@ from bertsmith.recipes import FinetuneRecipe
 from tests.docs.documents import ROOT
 
 RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
-TRAIN = {"classification": "train.csv", "pair": "pairs.csv"}
+TRAIN = {"classification": "train.csv", "pair": "pairs.csv", "tagging": "names.jsonl"}
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.name)

@@ -1,6 +1,7 @@
 """A folder with the files the documents speak of: small data, and stand-ins for the checkpoints they name."""
 
 import csv
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import chain, pairwise
@@ -31,6 +32,7 @@ def prepare_workplace(folder: Path) -> None:
     write(folder / "pairs.csv", ("text", "text_pair", "label"), _pairs(train))
     write(folder / "reviews.csv", ("text", "label"), _long(by_label))
     (folder / "news.txt").write_text(_paragraphs(by_label), encoding="utf-8")
+    write_names(folder)
     for name in CHECKPOINTS:
         write_stand_in(folder / name, [row[0] for row in chain(*by_label)])
 
@@ -38,6 +40,25 @@ def prepare_workplace(folder: Path) -> None:
 def write(path: Path, names: Row, rows: Iterable[Row], encoding: str = "utf-8") -> None:
     with path.open("w", encoding=encoding, newline="") as file:
         csv.writer(file).writerows([names, *rows])
+
+
+def write_names(folder: Path) -> None:
+    """names.jsonl, names_test.jsonl and names.conll: people and places in short sentences."""
+    pairs = [(person, place) for person in ("彭小军", "李明", "王芳") for place in ("北京", "上海", "广州")]
+    for name, rows in (("names", pairs * 3), ("names_test", pairs)):
+        lines = [{"text": f"{a}去了{b}。", "spans": _named(a, b)} for a, b in rows]
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    sentences = ["".join(map("{}\t{}\n".format, f"{a}去了{b}。", _tags(a, b))) for a, b in pairs * 3]
+    (folder / "names.conll").write_text("\n".join(sentences), encoding="utf-8")
+
+
+def _named(person: str, place: str) -> list[list[int | str]]:
+    return [[0, len(person), "PER"], [len(person) + 2, len(person) + 2 + len(place), "LOC"]]
+
+
+def _tags(person: str, place: str) -> list[str]:
+    inside = ["I-PER"] * (len(person) - 1)
+    return ["B-PER", *inside, "O", "O", "B-LOC", *["I-LOC"] * (len(place) - 1), "O"]
 
 
 def write_stand_in(folder: Path, texts: Sequence[str]) -> None:

@@ -174,7 +174,7 @@ def test_texts_and_pairs_are_not_mixed_up(aim):
 )
 def test_parts_that_do_not_fit_are_refused(aim, features, criterion, said):
     with pytest.raises(ValueError, match=said):
-        require_fit(aim, features=features, head=Linear(), criterion=criterion)
+        require_fit(aim, document=Truncate(), features=features, head=Linear(), criterion=criterion)
 
 
 # Targets and outputs.

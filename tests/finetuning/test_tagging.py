@@ -12,13 +12,11 @@ from torch.testing import assert_close
 
 from bertsmith.batch import Example
 from bertsmith.data import Marks, Record
-from bertsmith.errors import UserError
 from bertsmith.finetuning import (
     LabelledBatch,
     Reading,
     Tagging,
     TaggingAnswers,
-    Truncate,
     Windows,
     pack_readings,
     predict,
@@ -172,6 +170,5 @@ def test_what_does_not_fit_is_refused():
         tuner(answers=ANSWERS)
     with pytest.raises(ValidationError, match="choose linear, mlp or bilstm"):
         tuner(answers=ANSWERS, features={"pooling": "tokens"}, head={"kind": "text_cnn"})
-    answers = TaggingAnswers(types=("PER",), scheme="BIO", units="words")
-    with pytest.raises(UserError, match=r"set document\.kind to windows"):
-        answers.prepare([record("words")], TOKENIZER, Truncate(), max_length=9)
+    with pytest.raises(ValidationError, match="document truncate does not fit task tagging; choose windows"):
+        tuner(answers=ANSWERS, features={"pooling": "tokens"})

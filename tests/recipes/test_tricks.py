@@ -25,6 +25,7 @@ from bertsmith.recipes import (
 )
 from bertsmith.training import Updated
 
+from ..tiny import rows, write_table
 from .test_run import recipe_for, records
 
 CPU = torch.device("cpu")
@@ -142,6 +143,34 @@ def test_a_student_learns_from_its_teacher_and_is_resumed(one_layer: Path, teach
     whole = run(recipe)
     assert all(torch.equal(weights(again)[key], tensor) for key, tensor in weights(whole).items())
     assert set(losses[0]) == {"loss", "teacher"}
+
+
+def test_texts_without_labels_are_taught_by_the_teacher_alone(one_layer: Path, teacher: Path, tmp_path: Path):
+    more = write_table(tmp_path / "more.csv", [(text, "not looked at") for text, _ in rows(40, seed=9)])
+    fixed = ["distill.weight=0.5", "budget.epochs=15", "optimizer.lr=0.01", f"distill.teacher={teacher}"]
+    few = {"train": records("train", 4), "dev": records("dev", 16, 1), "test": records("test", 40, 2)}
+    found = {}
+    for name, settings in {"with": [f"distill.texts={more}"], "without": []}.items():
+        recipe = recipe_for(one_layer, *fixed, *settings)
+        result = finetune(recipe, make_splits(few, recipe))
+        found[name] = result.measured["test"].metrics["accuracy"]
+        assert result.training.steps == (15 * 6 if settings else 15)
+        assert result.summary()["train_texts"] == 4
+        assert any("its texts join the training texts" in note for note in result.notes) == bool(settings)
+    assert found["with"] > found["without"]
+
+
+def test_texts_without_labels_need_one_label_a_text(one_layer: Path, tmp_path: Path):
+    recipe = recipe_for(one_layer, "task=multilabel")
+    made = {
+        name: [replace(record, label=(str(record.label),)) for record in records(name, 16)] for name in ("train", "dev")
+    }
+    save_bundle(finetune(recipe, make_splits(made, recipe)).bundle, tmp_path / "teacher")
+    recipe = recipe.but(distill={"teacher": str(tmp_path / "teacher"), "texts": "any.csv"})
+    with pytest.raises(UserError, match="needs one label a text; task multilabel"):
+        finetune(recipe, make_splits(made, recipe))
+    learned = finetune(recipe.but(distill={"teacher": str(tmp_path / "teacher")}, r_drop={}), make_splits(made, recipe))
+    assert learned.training.steps
 
 
 def test_another_teacher_makes_another_run(one_layer: Path, teacher: Path, tmp_path: Path):

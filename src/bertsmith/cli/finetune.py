@@ -28,7 +28,7 @@ def finetune(
     lr: float | None = None,
     head_lr: float | None = None,
     max_length: int | None = None,
-    truncation: Literal["head", "tail", "head_tail"] | None = None,
+    truncation: Literal["head", "tail", "head_tail", "chunks", "auto"] | None = None,
     dry_run: Annotated[bool, Parameter(negative=())] = False,
     run: RunOptions | None = None,
     common: CommonOptions | None = None,
@@ -68,7 +68,8 @@ def finetune(
     max_length
         Tokens read of one text, special tokens included (512, or what the encoder can).
     truncation
-        What to keep of longer texts: the head, the tail, or head and tail (128 + 382 of 510).
+        What to keep of longer texts: the head, the tail, head and tail (128 + 382 of 510), or all of them in chunks;
+        auto chooses by their lengths.
     dry_run
         Read and load everything, print the parameter groups and the complete recipe, and train nothing.
     """
@@ -87,7 +88,7 @@ def finetune(
             "optimizer.lr": lr,
             "optimizer.head_lr": head_lr,
             "document.max_length": max_length,
-            "document.keep": truncation,
+            **{f"document.{name}": value for name, value in long_texts(truncation).items()},
             "seed": common.seed,
             "device": None if common.device == "auto" else common.device,
         }
@@ -102,6 +103,13 @@ def finetune(
         print_json(summary)
     else:
         print_summary(summary)
+
+
+def long_texts(truncation: str | None) -> dict[str, str]:
+    """What `--truncation` stands for in a recipe."""
+    if truncation is None:
+        return {}
+    return {"kind": truncation} if truncation in ("chunks", "auto") else {"keep": truncation}
 
 
 def show_rehearsal(

@@ -1,6 +1,7 @@
 """Hidden states -> vectors: which layers × how the tokens of a text become one vector."""
 
 from bertsmith.features.features import NAMED_FEATURES, Features, FeatureVectors
+from bertsmith.features.joining import Join, Joiner
 from bertsmith.features.layers import Average, Layers, One
 from bertsmith.features.pooling import Pooler, Pooling, first_tokens, max_tokens, mean_tokens
 
@@ -9,6 +10,8 @@ __all__ = [
     "Average",
     "FeatureVectors",
     "Features",
+    "Join",
+    "Joiner",
     "Layers",
     "One",
     "Pooler",

@@ -17,7 +17,19 @@ from bertsmith.finetuning.answers import (
     TaggingAnswers,
     TagTargets,
 )
-from bertsmith.finetuning.documents import AnyDocument, Truncate, Truncated, Windows, shorten, shorten_pair
+from bertsmith.finetuning.choosing import chosen_document
+from bertsmith.finetuning.documents import (
+    AnyDocument,
+    AskedDocument,
+    Auto,
+    Chunks,
+    ReadDocument,
+    Truncate,
+    Truncated,
+    Windows,
+    shorten,
+    shorten_pair,
+)
 from bertsmith.finetuning.guidance import Distill, Guided, RDrop
 from bertsmith.finetuning.model import FineTuner, LabelledBatch
 from bertsmith.finetuning.outputs import Outputs
@@ -34,6 +46,9 @@ __all__ = [
     "Answers",
     "AnyAim",
     "AnyDocument",
+    "AskedDocument",
+    "Auto",
+    "Chunks",
     "Classification",
     "ClassificationAnswers",
     "Distill",
@@ -48,6 +63,7 @@ __all__ = [
     "PairAnswers",
     "Prepared",
     "RDrop",
+    "ReadDocument",
     "Reading",
     "Regression",
     "RegressionAnswers",
@@ -60,6 +76,7 @@ __all__ = [
     "Truncate",
     "Truncated",
     "Windows",
+    "chosen_document",
     "length_limit",
     "pack_readings",
     "predict",

@@ -11,6 +11,7 @@ from jaxtyping import Int
 from pydantic import Field, NonNegativeInt, PositiveInt
 
 from bertsmith.config import Config
+from bertsmith.features import Join
 
 HEAD_SHARE = 128 / 510
 """Head + tail keeps the first 128 and the last 382 of 510 tokens (Sun et al. 2019, arXiv 1905.05583 §5.3.1)."""
@@ -44,8 +45,40 @@ class Windows(Config):
     overlap: NonNegativeInt = 128
 
 
-AnyDocument = Annotated[Truncate | Windows, Field(discriminator="kind")]
+class Chunks(Config):
+    """Read all of a long text in chunks, each by itself, and join their vectors (Sun et al. 2019 §5.3.1).
+
+    A text of L tokens becomes the fewest chunks of at most 510 (`max_length` less the special tokens),
+    evenly long, each with its own [CLS] and [SEP]; neighbours share `overlap` tokens. `join`: `mean`, `max`,
+    or learned `attention` over chunks. Beyond `most_chunks` the rest of a text is not read, and counted
+    as lost. The chunks of a text are read in one batch, so that time and memory grow with the length.
+    """
+
+    kind: Literal["chunks"] = "chunks"
+    max_length: PositiveInt | None = None
+    overlap: NonNegativeInt = 0
+    most_chunks: PositiveInt = 16
+    join: Join = "max"
+
+
+class Auto(Config):
+    """Choose by the lengths of the training texts: the beginning, beginning and end, or chunks.
+
+    The log, metrics.json and the report say what was chosen and why.
+    """
+
+    kind: Literal["auto"] = "auto"
+    max_length: PositiveInt | None = None
+
+
+ReadDocument = Truncate | Windows | Chunks
+"""How texts are read, decided."""
+
+AnyDocument = Annotated[Truncate | Windows | Chunks, Field(discriminator="kind")]
 """What may become of a long text."""
+
+AskedDocument = Annotated[Truncate | Windows | Chunks | Auto, Field(discriminator="kind")]
+"""What a recipe may ask for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,10 +29,12 @@ class Distill(Config):
 
     arXiv 1503.02531 §2: (1 − `weight`) · loss + `weight` · T² · KL(teacher ‖ student), both softened by
     the `temperature` T. The teacher reads every training text once, before training; it must know
-    the same labels. For a small student (`start.layers`) of a large teacher.
+    the same labels. `texts` names a file of more texts, whose labels are not looked at: the teacher
+    alone teaches them. For a small student (`start.layers`) of a large teacher.
     """
 
     teacher: str
+    texts: str | None = None
     temperature: PositiveFloat = 2.0
     weight: Annotated[float, Field(gt=0.0, le=1.0)] = 0.5
 
@@ -40,7 +42,8 @@ class Distill(Config):
 class Guided:
     """A model as the loop trains it: with its own loss, those of its guides as further losses.
 
-    It has no weights of its own; what is measured, kept and saved is the model inside.
+    Its own loss knows labelled items only, the others also those without a label (target -100). It has
+    no weights of its own; what is measured, kept and saved is the model inside.
 
     Raises:
         UserError: the criterion cannot compare two scorings.
@@ -73,21 +76,21 @@ class Guided:
 
     def loss_weights(self, batch: LabelledBatch) -> dict[str, Tensor]:
         """Its own loss weighs what it does alone, each guide the number of items."""
-        own, items = self.model.loss_weights(batch), _labelled(batch).sum()
+        own = self.model.loss_weights(batch)
+        items = torch.tensor(float(len(batch.targets)), device=batch.targets.device)
         return {**dict.fromkeys(self.loss_names, items), **own}
 
     def __call__(self, batch: LabelledBatch) -> dict[str, Tensor]:
         """The losses of a micro-batch, summed over items; means over the passes where there are two."""
         passes = [self.model.scores(batch.texts) for _ in range(1 if self.r_drop is None else 2)]
         own = [self.model.criterion.loss(scores, batch.targets, batch.texts.layout).sum for scores in passes]
-        counts = _labelled(batch)
         sums = {"loss": torch.stack(own).mean() * (1 if self.distill is None else 1 - self.distill.weight)}
         if self.r_drop is not None:
-            sums["r_drop"] = self.r_drop.alpha / 2 * (self.criterion.divergence(*passes) * counts).sum()
+            sums["r_drop"] = self.r_drop.alpha / 2 * self.criterion.divergence(*passes).sum()
         if self.distill is not None:
             assert batch.soft is not None
             apart = [self.criterion.distance(scores, batch.soft, self.distill.temperature) for scores in passes]
-            sums["teacher"] = self.distill.weight * (torch.stack(apart).mean(0) * counts).sum()
+            sums["teacher"] = self.distill.weight * torch.stack(apart).mean(0).sum()
         return sums
 
     def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
@@ -105,11 +108,3 @@ class Guided:
     def eval(self) -> None:
         """Drop nothing."""
         self.model.eval()
-
-
-def _labelled(batch: LabelledBatch) -> Tensor:
-    """1 for every item that counts; an ignored one has the target -100."""
-    targets = batch.targets
-    if targets.is_floating_point() or targets.ndim > 1:
-        return torch.ones(len(targets), device=targets.device)
-    return (targets >= 0).float()

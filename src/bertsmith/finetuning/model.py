@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 from bertsmith.batch import Layout
 from bertsmith.encoder import Encoder
+from bertsmith.features import Joiner
+from bertsmith.finetuning.documents import Chunks
 from bertsmith.finetuning.reading import TextBatch
 from bertsmith.finetuning.task import Task
 from bertsmith.losses import LabelFacts
@@ -58,8 +60,16 @@ class FineTuner(nn.Module):
         self.task = task
         self.encoder = encoder
         self.features = task.features.build(encoder.config.hidden_size, generator=generator)
+        self.join = self._joiner(generator)
         self.head = task.head.build(self.features.width, len(task.labels), generator=generator)
         self.criterion = task.criterion.build(facts or LabelFacts.of(task.labels))
+
+    def _joiner(self, generator: torch.Generator | None) -> Joiner | None:
+        """What makes one vector of those of a text's chunks; a head that reads tokens needs none."""
+        document = self.task.document
+        if not isinstance(document, Chunks) or self.task.features.per_token:
+            return None
+        return Joiner(document.join, self.features.width, generator=generator)
 
     def scores(self, texts: TextBatch) -> Float[Tensor, "items outputs"]:
         """Score every item for every output; the items are laid out as `texts.layout` says."""
@@ -93,6 +103,8 @@ class FineTuner(nn.Module):
         vectors = self.features(states, texts.sequences)
         if self.task.head.gathers:
             return vectors, texts.tokens()
+        if self.join is not None:
+            return self.join(vectors, texts.chunks or Layout.of((1,) * len(vectors)).to(vectors.device)), None
         return (vectors if texts.places is None else vectors.index_select(0, texts.places)), texts.layout
 
     def depth_of(self, parameter: str) -> int:

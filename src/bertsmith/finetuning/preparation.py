@@ -8,7 +8,8 @@ from jaxtyping import Int
 
 from bertsmith.batch import Example
 from bertsmith.errors import UserError
-from bertsmith.finetuning.documents import AnyDocument, Ids, Truncate, Truncated, shorten, shorten_pair
+from bertsmith.finetuning.chunks import read_chunks
+from bertsmith.finetuning.documents import AskedDocument, Chunks, Ids, Truncate, Truncated, shorten, shorten_pair
 from bertsmith.finetuning.reading import Reading
 from bertsmith.text import Tokenizer
 
@@ -38,7 +39,7 @@ class Prepared:
         return np.array([len(reading) for reading in self.readings], dtype=np.int64)
 
 
-def length_limit(document: AnyDocument, max_positions: int) -> int:
+def length_limit(document: AskedDocument, max_positions: int) -> int:
     """How many tokens of a text the encoder reads, special tokens included.
 
     Raises:
@@ -58,24 +59,22 @@ def prepare(
     texts: Sequence[str],
     pairs: Sequence[str] | None,
     tokenizer: Tokenizer,
-    document: Truncate,
+    document: Truncate | Chunks,
     *,
     max_length: int,
     both_orders: bool = False,
 ) -> Prepared:
-    """Tokenize texts, or pairs of texts, keep at most `max_length` tokens of each, and add special tokens.
+    """Tokenize texts, or pairs of texts, keep at most `max_length` tokens of a sequence, and add special tokens.
 
     Raises:
         UserError: special tokens alone would fill `max_length`.
     """
     overhead = tokenizer.overhead(pair=pairs is not None)
-    room = max_length - overhead
-    if room < 1 + (pairs is not None):
-        raise UserError(
-            f"document.max_length {max_length} leaves no room for text beside {overhead} special tokens; raise it",
-            code="too_short",
-        )
+    room = room_for(max_length, overhead, texts=1 if pairs is None else 2)
     firsts = [tokenized.token_ids for tokenized in tokenizer.tokenize(texts)]
+    if isinstance(document, Chunks):
+        readings, lost = read_chunks(firsts, tokenizer, document, room=room)
+        return Prepared((readings,), np.array([len(first) for first in firsts], dtype=np.int64) + overhead, lost)
     if pairs is None:
         views: tuple[list[Reading], ...] = (
             [_single(tokenizer.assemble(shorten(first, room, document.keep))) for first in firsts],
@@ -90,6 +89,21 @@ def prepare(
         full_lengths=sizes + overhead,
         truncated=Truncated(texts=int((sizes > room).sum()), tokens=int(np.maximum(sizes - room, 0).sum())),
     )
+
+
+def room_for(max_length: int, overhead: int, *, texts: int = 1) -> int:
+    """Tokens of a sequence that are left for text beside the special ones.
+
+    Raises:
+        UserError: none are.
+    """
+    room = max_length - overhead
+    if room < texts:
+        raise UserError(
+            f"document.max_length {max_length} leaves no room for text beside {overhead} special tokens; raise it",
+            code="too_short",
+        )
+    return room
 
 
 def _pairs(

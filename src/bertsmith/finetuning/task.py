@@ -29,7 +29,9 @@ class Task(Config):
 
     @model_validator(mode="after")
     def _fits(self) -> "Task":
-        require_fit(self.answers, features=self.features, head=self.head, criterion=self.criterion)
+        require_fit(
+            self.answers, document=self.document, features=self.features, head=self.head, criterion=self.criterion
+        )
         return self
 
     @property
@@ -43,13 +45,13 @@ class Task(Config):
         return self.answers.names
 
 
-def require_fit(aim: Aim, *, features: Features, head: HeadConfig, criterion: Config) -> None:
+def require_fit(aim: Aim, *, document: Config, features: Features, head: HeadConfig, criterion: Config) -> None:
     """Make sure that the parts of a task fit what is answered.
 
     Raises:
         ValueError: names the parts that do not, and what would.
     """
-    kind, given, top = (getattr(each, "kind", "") for each in (aim, criterion, head))
+    kind, read, given, top = (getattr(each, "kind", "") for each in (aim, document, criterion, head))
     if given not in aim.criteria:
         raise ValueError(f"criterion {given} does not fit task {kind}; choose {' or '.join(aim.criteria)}")
     if aim.per_token and not features.per_token:
@@ -62,6 +64,8 @@ def require_fit(aim: Aim, *, features: Features, head: HeadConfig, criterion: Co
         raise ValueError(f"head {top} reads tokens; set features.pooling to tokens")
     if features.per_token and not (aim.per_token or head.gathers):
         raise ValueError(f"task {kind} answers a text; set features.pooling to cls, mean, max or pooler")
+    if read not in aim.documents:
+        raise ValueError(f"document {read} does not fit task {kind}; choose {' or '.join(aim.documents)}")
 
 
 def upgraded(block: Mapping[str, Any]) -> dict[str, Any]:

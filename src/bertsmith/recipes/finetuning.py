@@ -11,25 +11,26 @@ import torch
 from bertsmith.data import Record
 from bertsmith.errors import UserError
 from bertsmith.finetuning import (
+    Answers,
     FineTuner,
     LabelledUpdates,
     Outputs,
     Prepared,
+    ReadDocument,
     Targets,
     Task,
-    Truncate,
     Truncated,
-    length_limit,
     predict,
 )
 from bertsmith.recipes.bundle import Bundle
 from bertsmith.recipes.evaluation import Measured, measure
 from bertsmith.recipes.folder import SNAPSHOTS, prepare_folder
+from bertsmith.recipes.reading import decided, reading_notes
 from bertsmith.recipes.result import FinetuneResult
 from bertsmith.recipes.schema import FinetuneRecipe, recipe_yaml, without_free
 from bertsmith.recipes.splits import Splits
 from bertsmith.recipes.start import Beginning, begin
-from bertsmith.recipes.teacher import Teacher, load_teacher
+from bertsmith.recipes.teacher import Teacher, Views, load_teacher
 from bertsmith.recipes.tricks import Calibrated, calibrated, guided, step_for, trick_notes
 from bertsmith.training import (
     Listener,
@@ -133,6 +134,8 @@ class _PreparedRun:
     truth: dict[str, Targets]
     device: torch.device
     notes: tuple[str, ...]
+    why: str | None = None
+    """Why texts are read as they are, if the recipe leaves it open."""
     groups: tuple[ParameterGroup, ...] = field(default=())
     teacher: Teacher | None = None
 
@@ -147,9 +150,10 @@ class _PreparedRun:
 
     def updates(self) -> LabelledUpdates:
         """The training texts, update by update, with what the teacher says of them if there is one."""
-        views, truth = self.prepared["train"].views, self.truth["train"]
-        soft = None
+        views: Views = self.prepared["train"].views
+        truth, soft = self.truth["train"], None
         if self.teacher is not None:
+            views, truth = self.teacher.with_texts(views, truth, self.bundle)
             soft = self.teacher.soft_targets(self.splits.train.records, truth, device=self.device)
         return LabelledUpdates(views, truth, self.recipe.batches, seed=self.recipe.seed, soft=soft)
 
@@ -180,6 +184,7 @@ class _PreparedRun:
             device=self.device,
             notes=self.notes if found is None else (*self.notes, str(found)),
             calibrated=found,
+            why=self.why,
             seconds=seconds,
             leads=ranks.leads,
         )
@@ -204,12 +209,13 @@ class _PreparedRun:
 def _prepared_run(recipe: FinetuneRecipe, splits: Splits, device: torch.device) -> _PreparedRun:
     beginning = begin(recipe.start, splits.train.all_texts, seed=recipe.seed)
     beginning.encoder.activations = recipe.activations
-    task = _task(recipe, splits)
     _require_layers(recipe, beginning.encoder.config.num_layers)
-    max_length = length_limit(recipe.document, beginning.encoder.config.position.max_positions)
     answers, tokenizer = splits.answers, beginning.tokenizer
+    positions = beginning.encoder.config.position.max_positions
+    how = decided(recipe.document, answers, splits.train.records, tokenizer, max_positions=positions)
+    task = _task(recipe, answers, how.document)
     prepared = {
-        name: answers.prepare(rows.records, tokenizer, recipe.document, max_length=max_length)
+        name: answers.prepare(rows.records, tokenizer, how.document, max_length=how.max_length)
         for name, rows in splits.named().items()
     }
     truth = {name: answers.targets(rows.records, prepared[name]) for name, rows in splits.named().items()}
@@ -221,7 +227,8 @@ def _prepared_run(recipe: FinetuneRecipe, splits: Splits, device: torch.device) 
         *beginning.notes,
         head,
         *_put_pooler(model, beginning),
-        *_truncation_notes(prepared, recipe, max_length),
+        *how.notes,
+        *reading_notes(prepared, how),
         *(note for name, rows in splits.named().items() for note in answers.notes(name, rows.records)),
     )
     model.to(device)
@@ -233,16 +240,17 @@ def _prepared_run(recipe: FinetuneRecipe, splits: Splits, device: torch.device) 
         prepared=prepared,
         truth=truth,
         device=device,
+        why=how.why,
         notes=(*notes, *trick_notes(recipe, model, groups)),
         groups=groups,
-        teacher=None if recipe.distill is None else load_teacher(recipe.distill, answers),
+        teacher=None if recipe.distill is None else load_teacher(recipe.distill, answers, recipe.data),
     )
 
 
-def _task(recipe: FinetuneRecipe, splits: Splits) -> Task:
+def _task(recipe: FinetuneRecipe, answers: Answers, document: ReadDocument) -> Task:
     return Task(
-        answers=splits.answers,
-        document=recipe.document,
+        answers=answers,
+        document=document,
         features=recipe.features,
         head=recipe.head,
         criterion=recipe.criterion,
@@ -267,18 +275,6 @@ def _put_pooler(model: FineTuner, beginning: Beginning) -> tuple[str, ...]:
         return ("the checkpoint has no pooler: a new one starts from random weights",)
     model.features.pooler.dense.load_state_dict(beginning.heads["pooler"])
     return ()
-
-
-def _truncation_notes(prepared: dict[str, Prepared], recipe: FinetuneRecipe, max_length: int) -> tuple[str, ...]:
-    if not isinstance(recipe.document, Truncate):
-        return ()
-    kept = {"head": "the beginning", "tail": "the end", "head_tail": "beginning and end"}[recipe.document.keep]
-    return tuple(
-        f"{name}: {made.truncated.texts:,} of {len(made.readings):,} texts are longer than {max_length} tokens; "
-        f"{kept} is kept, {made.truncated.tokens:,} tokens are lost"
-        for name, made in prepared.items()
-        if made.truncated.texts
-    )
 
 
 def _snapshots(out: Path | None, recipe: FinetuneRecipe, splits: Splits, teacher: Teacher | None) -> Snapshots | None:

@@ -29,12 +29,19 @@ class FinetuneResult:
     notes: tuple[str, ...]
     seconds: float
     calibrated: Calibrated | None = None
+    why: str | None = None
+    """Why texts are read as they are, where the recipe leaves it open."""
     leads: bool = True
 
     @property
     def truncated(self) -> Truncated:
         """What shortening cost the training texts."""
         return self.prepared["train"].truncated
+
+    def _document(self) -> dict[str, Any]:
+        """How texts are read, and why if the recipe left it open."""
+        told = self.bundle.model.task.document.model_dump(mode="json")
+        return told if self.why is None else {**told, "why": self.why}
 
     def summary(self) -> dict[str, Any]:
         """The object `finetune --json` prints, without `out`."""
@@ -43,6 +50,7 @@ class FinetuneResult:
             **{name: dict(measured.metrics) for name, measured in self.measured.items()},
             "labels": list(self.bundle.answers.shown),
             "train_texts": len(self.splits.train.records),
+            "document": self._document(),
             "truncated": {
                 "texts": self.truncated.texts,
                 "tokens": self.truncated.tokens,

@@ -14,7 +14,7 @@ from bertsmith.encoder.config import Probability
 from bertsmith.errors import UserError
 from bertsmith.features import Features
 from bertsmith.files import write_text
-from bertsmith.finetuning import AIMS, AnyAim, AnyDocument, Classification, Distill, RDrop, Truncate, require_fit
+from bertsmith.finetuning import AIMS, AnyAim, AskedDocument, Classification, Distill, RDrop, Truncate, require_fit
 from bertsmith.heads import AnyHead, Linear
 from bertsmith.losses import AnyCriterion, CrossEntropy
 from bertsmith.text import Level
@@ -100,7 +100,7 @@ class FinetuneRecipe(Config):
     task: AnyAim = Classification()
     start: Start
     data: DataFiles = DataFiles()
-    document: AnyDocument = Truncate()
+    document: AskedDocument = Truncate()
     features: Features = Features()
     head: AnyHead = Linear()
     criterion: AnyCriterion = CrossEntropy()
@@ -129,7 +129,7 @@ class FinetuneRecipe(Config):
 
     @model_validator(mode="after")
     def _fits(self) -> "FinetuneRecipe":
-        require_fit(self.task, features=self.features, head=self.head, criterion=self.criterion)
+        require_fit(self.task, document=self.document, features=self.features, head=self.head, criterion=self.criterion)
         if self.calibrate and not self.task.calibrates:
             raise ValueError(f"calibrate needs one label a text; task {self.task.kind} has no such probabilities")
         return self

@@ -39,6 +39,8 @@ def trick_notes(recipe: FinetuneRecipe, model: FineTuner, groups: Sequence[Param
     if late:
         names = ", ".join(dict.fromkeys(group.name.partition(" (")[0] for group in late))
         yield f"freeze: the run ends after {epochs} epochs, before {names} may learn; raise freeze.layers_per_epoch"
+    if recipe.distill is not None and recipe.distill.texts is not None:
+        yield f"{recipe.distill.texts}: its texts join the training texts without their labels, taught by the teacher"
     config = model.encoder.config
     if recipe.r_drop is not None and not (config.hidden_dropout or config.attention_dropout):
         yield "r_drop: the encoder has no dropout, so its two passes hardly differ; set start.dropout"

@@ -42,13 +42,17 @@ def _header(report: RunReport) -> dict[str, Any]:
     header: dict[str, Any] = {
         "language": [report.language] if report.language else None,
         "library_name": "transformers",
-        "pipeline_tag": "text-classification",
+        "pipeline_tag": _pipeline(report),
         "tags": ["bertsmith", report.task],
         "base_model": report.base_model,
         "metrics": _hub_metrics(report),
         "model-index": _model_index(report),
     }
     return {name: value for name, value in header.items() if value}
+
+
+def _pipeline(report: RunReport) -> str:
+    return "token-classification" if report.task == "tagging" else "text-classification"
 
 
 def _hub_metrics(report: RunReport) -> list[str]:
@@ -59,7 +63,7 @@ def _hub_metrics(report: RunReport) -> list[str]:
 def _model_index(report: RunReport) -> list[dict[str, Any]]:
     results = [
         {
-            "task": {"type": "text-classification", "name": report.task},
+            "task": {"type": _pipeline(report), "name": report.task},
             "dataset": {"name": split.source, "type": "custom", "split": split.name},
             "metrics": [
                 {"type": _HUB_METRICS.get(name, name), "name": wording(name).name, "value": round(value, 5)}
@@ -119,10 +123,11 @@ def _limits(report: RunReport) -> str:
         "training texts get answers that mean little. Check it on your own texts: `bertsmith evaluate`.",
     ]
     if (cut := report.truncation) is not None:
+        reads = "sequences of up to " if cut.whole else ""
         lost = (
             f"in training that shortened {counted(cut.texts, 'text')} ({share(cut.texts / max(report.train_texts, 1))})"
         )
-        lines.append(f"- It reads {counted(cut.max_length, 'token')} of a text ({cut.strategy}); {lost}.")
+        lines.append(f"- It reads {reads}{counted(cut.max_length, 'token')} of a text ({cut.strategy}); {lost}.")
     serious = [notice for notice in report.notices if notice.level != "info"]
     lines.extend(f"- {inline(notice.what)}" for notice in serious)
     return "\n".join(lines) + "\n"

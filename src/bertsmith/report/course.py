@@ -28,8 +28,9 @@ def lengths(report: RunReport) -> Section | None:
     middle, longest = int(sorted(report.lengths)[len(report.lengths) // 2]), int(report.lengths.max())
     words = f"Half of the training texts have at most {counted(middle, 'token')}, the longest {longest:,}."
     if limit is not None:
+        done = "read in parts" if report.truncation and report.truncation.whole else "shortened"
         beyond = float((report.lengths > limit).mean())
-        words += f" {share(beyond)} lie beyond the dashed line at {limit:,} and are shortened."
+        words += f" {share(beyond)} lie beyond the dashed line at {limit:,} and are {done}."
     return Section("lengths", "Text lengths", figure(length_plot(report.lengths, limit), words))
 
 

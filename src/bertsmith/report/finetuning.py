@@ -11,18 +11,23 @@ from typing import Any
 import numpy as np
 
 from bertsmith.finetuning import (
-    AnyDocument,
+    Chunks,
     ClassificationAnswers,
     MultiLabelAnswers,
     PairAnswers,
+    ReadDocument,
     RegressionAnswers,
+    TaggingAnswers,
+    TagTargets,
     Truncate,
 )
 from bertsmith.recipes import FinetuneResult, Measured, Start, recipe_yaml
+from bertsmith.recipes.tricks import tricks_used
 from bertsmith.report.run import (
     Answers,
     Curves,
     LabelSets,
+    MarkedTexts,
     Notice,
     Numbers,
     ParameterGroup,
@@ -36,14 +41,14 @@ STRATEGIES = {
     "head": "the head is kept",
     "tail": "the tail is kept",
     "head_tail": "head and tail are kept, 128 + 382 of 510",
-    "windows": "all is read, in overlapping windows",
+    "windows": "read in overlapping windows",
 }
 
 
 def finetune_report(result: FinetuneResult, *, log: Path, command: Sequence[str]) -> RunReport:
     """Gather the report of a run; the curves come from its `log.jsonl`."""
     recipe, training = result.recipe, result.training
-    start = recipe.start
+    start, document = recipe.start, result.bundle.model.task.document
     model = start.model or f"{start.encoder} (random weights)"
     return RunReport(
         title=f"{recipe.task.kind.capitalize()}: {result.splits.train.source}",
@@ -54,7 +59,9 @@ def finetune_report(result: FinetuneResult, *, log: Path, command: Sequence[str]
         labels=result.bundle.answers.shown,
         splits=[_split(name, measured) for name, measured in result.measured.items()],
         truncation=Truncation(
-            strategy=_strategy(recipe.document),
+            strategy=_strategy(document),
+            whole=not isinstance(document, Truncate),
+            why=result.why,
             max_length=result.bundle.max_length,
             texts=result.truncated.texts,
             tokens=result.truncated.tokens,
@@ -90,7 +97,9 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in names}}
 
 
-def _strategy(document: AnyDocument) -> str:
+def _strategy(document: ReadDocument) -> str:
+    if isinstance(document, Chunks):
+        return f"read in chunks, {document.most_chunks} at most, that are joined by {document.join}"
     return STRATEGIES[document.keep if isinstance(document, Truncate) else document.kind]
 
 
@@ -106,7 +115,7 @@ def _split(name: str, measured: Measured) -> Split:
     )
 
 
-def _answers(measured: Measured) -> Answers | LabelSets | Numbers | None:
+def _answers(measured: Measured) -> Answers | LabelSets | Numbers | MarkedTexts | None:
     """The rows as the sections of a report want them; of a kind it does not know, none."""
     records, truth, said = measured.rows.records, measured.truth.values, measured.outputs.values
     texts: dict[str, Any] = {
@@ -124,6 +133,10 @@ def _answers(measured: Measured) -> Answers | LabelSets | Numbers | None:
             return LabelSets(labels=kind.labels, **sets)
         case RegressionAnswers() as kind:
             return Numbers(truth=kind.numbers(truth), answers=kind.numbers(said), **texts)
+        case TaggingAnswers() as kind:
+            assert isinstance(measured.truth, TagTargets)
+            found = kind.found(measured.outputs, measured.truth)
+            return MarkedTexts(types=kind.types, truth=measured.truth.spans, answers=found, **texts)
     return None
 
 
@@ -136,6 +149,7 @@ def _setup(result: FinetuneResult) -> dict[str, str]:
         "Features": f"{recipe.features.pooling} of {recipe.features.layers.kind} layer",
         "Epochs": f"{result.training.epochs:g}",
         "Texts an update": str(recipe.batches.batch_size),
+        "Tricks": tricks_used(recipe),
         "Stopped early": "yes" if result.training.stopped_early else "no",
     }
 

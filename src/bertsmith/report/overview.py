@@ -97,6 +97,12 @@ def _sentences(report: RunReport) -> Iterator[object]:
         yield join(counted(split.rows, "text"), " (", tag("code", split.source), f") {part}.")
     if (cut := report.truncation) is None:
         return
+    if cut.why:
+        yield f"How long texts are read was chosen by the training texts: {cut.why}."
+    if cut.whole:
+        lost = f"{counted(cut.tokens, 'token')} of {counted(cut.texts, 'text')} are left out" if cut.texts else ""
+        yield f"Texts longer than {counted(cut.max_length, 'token')} are {cut.strategy}; {lost or 'nothing is lost'}."
+        return
     if not cut.texts:
         yield f"All texts fit into {counted(cut.max_length, 'token')}; none was shortened."
         return

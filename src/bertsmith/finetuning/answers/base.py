@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeVar
 from bertsmith.config import Config
 from bertsmith.data import Columns, LabelKind, PairKind, Record, read_records
 from bertsmith.errors import UserError
-from bertsmith.finetuning.documents import AnyDocument, Truncate
+from bertsmith.finetuning.documents import AnyDocument, Windows
 from bertsmith.finetuning.outputs import Outputs
 from bertsmith.finetuning.preparation import Prepared, prepare
 from bertsmith.finetuning.targets import Targets
@@ -67,10 +67,7 @@ class Aim(Config, ABC):
         if any(self.pairs != (record.text_pair is not None) for record in records):
             needs = "two texts (text and text_pair)" if self.pairs else "one text, not a pair"
             raise UserError(f"this task reads {needs}", code="wrong_task")
-        if not isinstance(document, Truncate):
-            raise UserError(
-                "windows are for tasks that answer tokens; set document.kind to truncate", code="bad_setting"
-            )
+        assert not isinstance(document, Windows), "the recipe was checked"
         texts = [record.text for record in records]
         pairs = [record.text_pair or "" for record in records] if self.pairs else None
         return prepare(texts, pairs, tokenizer, document, max_length=max_length, both_orders=self.both_orders)
@@ -79,6 +76,11 @@ class Aim(Config, ABC):
     def pairs(self) -> bool:
         """Whether it reads two texts."""
         return False
+
+    @property
+    def documents(self) -> tuple[str, ...]:
+        """The kinds of document that fit."""
+        return ("truncate", "auto") if self.pairs else ("truncate", "chunks", "auto")
 
     @property
     def both_orders(self) -> bool:

@@ -10,7 +10,6 @@ from jaxtyping import Int
 from pydantic import Field
 
 from bertsmith.data import Broken, Columns, LabelKind, Marks, Record, read_tagged
-from bertsmith.errors import UserError
 from bertsmith.finetuning.answers.base import Aim, Answers
 from bertsmith.finetuning.answers.classes import refuse_unseen
 from bertsmith.finetuning.documents import AnyDocument, Windows
@@ -52,6 +51,11 @@ class Tagging(Aim):
         "selection": {"metric": "f1"},
     }
     criteria: ClassVar[tuple[str, ...]] = ("cross_entropy", "focal", "crf")
+
+    @property
+    def documents(self) -> tuple[str, ...]:
+        """All of a text is read."""
+        return ("windows", "auto")
 
     def read(self, path: Path, columns: Columns, *, encoding: str = "utf-8", labelled: bool = True) -> Iterator[Record]:
         """Read CoNLL, or rows with `text` and `spans`."""
@@ -106,8 +110,7 @@ class TaggingAnswers(Answers, Tagging):
         self, records: Sequence[Record], tokenizer: Tokenizer, document: AnyDocument, *, max_length: int
     ) -> Prepared:
         """Tokenize rows; long texts are read in windows, and nothing is lost."""
-        if not isinstance(document, Windows):
-            raise UserError("tagging reads all of a text: set document.kind to windows", code="bad_setting")
+        assert isinstance(document, Windows), "the recipe was checked"
         texts = [record.text for record in records]
         aligned = align(texts, [self.units_of(record) for record in records], tokenizer)
         return read_windows(aligned, tokenizer, document, max_length=max_length)
