@@ -59,7 +59,8 @@ class FineTuner(nn.Module):
         super().__init__()
         self.task = task
         self.encoder = encoder
-        self.features = task.features.build(encoder.config.hidden_size, generator=generator)
+        shape = encoder.config
+        self.features = task.features.build(shape.hidden_size, num_layers=shape.num_layers, generator=generator)
         self.join = self._joiner(generator)
         self.head = task.head.build(self.features.width, len(task.labels), generator=generator)
         self.criterion = task.criterion.build(facts or LabelFacts.of(task.labels))
