@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bertsmith.batch import Example, in_order, pack, per_sequence
+from bertsmith.batch import Example, cut, in_order, pack, per_sequence
 
 
 def example(tokens: list[int]) -> Example:
@@ -53,3 +53,14 @@ def test_moving_to_a_device_keeps_the_lengths_on_the_host():
     moved = batch.to("meta")
     assert moved.token_ids.device.type == moved.order.device.type == "meta"
     assert moved.lengths == (2,)
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=8), st.integers(1, 20))
+def test_cut_parts_hold_every_sequence_once(lengths, max_tokens):
+    whole = pack([Example(np.arange(n), np.zeros(n, dtype=np.int64)) for n in lengths])
+    parts = list(cut(whole, max_tokens))
+    assert [length for part in parts for length in part.lengths] == lengths
+    assert torch.cat([part.token_ids for part in parts]).equal(whole.token_ids)
+    for part in parts:
+        assert part.num_tokens <= max_tokens or len(part.lengths) == 1
+        assert part.cu_seqlens.tolist() == [0, *np.cumsum(part.lengths)]

@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import AutoModelForTokenClassification, AutoTokenizer
 
 from bertsmith import Tagger
@@ -14,6 +15,7 @@ from bertsmith.recipes import load_bundle
 from bertsmith.text.tags import SCHEMES, Span
 
 from ..tiny import Told, arguments, call
+from .test_repeating import started, wait_for_snapshot, weights
 
 NAMES = {"PER": ["anna", "bert", "clara lee"], "LOC": ["rome", "new york"]}
 WORDS = ["film", "was", "a", "story", "about", "old", "town", "people"]
@@ -194,3 +196,34 @@ def test_refusals(files, capsys):
     paths["train"].write_text('{"text": "anna was", "spans": []}\n')
     told = call(capsys, *arguments(files, task="tagging", **paths))
     assert (told.code, told.json["error"]["code"]) == (2, "one_label")
+
+
+def test_a_killed_run_ends_with_the_same_bytes(files, capsys, tmp_path):
+    settings = ("criterion.kind=crf", "head.kind=bilstm", "snapshot_every=1", "start.dropout=0.1")
+    paths = write_spans(files)
+    run(files, capsys, paths, *settings)
+    more = [part for each in settings for part in ("--set", each)]
+    out = tmp_path / "killed"
+    process = started(arguments(files, *more, task="tagging", **TRAINED, **paths, out=out))
+    wait_for_snapshot(process, out, 7)
+    process.kill()
+    process.communicate()
+    told = call(capsys, "finetune", "--out", out, "--resume", "--json")
+    assert told.code == 0, told.err
+    assert weights(out) == weights(files / "out")
+
+
+@pytest.mark.parametrize("head", ["linear", "bilstm"])
+def test_parts_of_an_update_give_the_same_gradient(head, files, capsys):
+    """How many tokens are packed at once changes memory, not the loss: sums over units, divided once."""
+    paths = write_spans(files)
+    found = []
+    for number, tokens in enumerate((10_000, 24)):
+        settings = ("criterion.kind=crf", f"head.kind={head}", "head.dropout=0", "start.dropout=0")
+        more = [part for each in (*settings, f"batches.max_tokens={tokens}") for part in ("--set", each)]
+        out = files / f"out-{number}"
+        told = call(capsys, *arguments(files, *more, task="tagging", epochs="1", batch_size="8", out=out, **paths))
+        assert told.code == 0, told.err
+        found.append(load_file(out / "model.safetensors"))
+    for name, value in found[0].items():
+        torch.testing.assert_close(value, found[1][name], atol=1e-4, rtol=0, msg=name)

@@ -30,6 +30,9 @@ def prepare_workplace(folder: Path) -> None:
     write(folder / "old.csv", ("text", "label"), [row[:2] for row in train], encoding="gb18030")
     write(folder / "one_label.csv", ("text", "label"), [(row[0], "same") for row in train])
     write(folder / "pairs.csv", ("text", "text_pair", "label"), _pairs(train))
+    write(folder / "topics.csv", ("text", "label"), [(row[0], _topics(row)) for row in train])
+    write(folder / "scores.csv", ("text", "label"), [(row[0], str(len(row[0]))) for row in train])
+    write(folder / "similar.csv", ("text", "text_pair", "label"), _similar(train))
     write(folder / "reviews.csv", ("text", "label"), _long(by_label))
     (folder / "news.txt").write_text(_paragraphs(by_label), encoding="utf-8")
     write_names(folder)
@@ -86,6 +89,17 @@ def _pairs(rows: Sequence[Row]) -> list[Row]:
     """Neighbours, and questions far apart: the same intent or not."""
     chosen = [*pairwise(rows), *zip(rows[:-TRAIN], rows[TRAIN:], strict=True)]
     return [(one[0], other[0], "yes" if one[1] == other[1] else "no") for one, other in chosen]
+
+
+def _topics(row: Row) -> str:
+    """The intent, and whether it is asked with few words: none, one or two labels."""
+    return "|".join([*([row[1]] if len(row[0]) % 3 else []), *(["short"] if len(row[0]) < 12 else [])])
+
+
+def _similar(rows: Sequence[Row]) -> list[Row]:
+    """Neighbours, and the share of characters they have in common, from 0 to 5."""
+    together = ((one[0], other[0]) for one, other in pairwise(rows))
+    return [(a, b, f"{5 * len(set(a) & set(b)) / len(set(a) | set(b)):.2f}") for a, b in together]
 
 
 def _paragraphs(by_label: Sequence[Sequence[Row]]) -> str:

@@ -172,3 +172,13 @@ def test_what_does_not_fit_is_refused():
         tuner(answers=ANSWERS, features={"pooling": "tokens"}, head={"kind": "text_cnn"})
     with pytest.raises(ValidationError, match="document truncate does not fit task tagging; choose windows"):
         tuner(answers=ANSWERS, features={"pooling": "tokens"})
+
+
+def test_a_long_document_is_encoded_in_parts(monkeypatch):
+    model = tagger(criterion={"kind": "crf"})
+    texts = readings([6] * 9)
+    whole = predict(model, [texts], device=CPU)
+    monkeypatch.setattr("bertsmith.finetuning.model.TOKENS_AT_ONCE", 15)
+    parts = predict(model, [texts], device=CPU)
+    assert_close(parts.values, whole.values, atol=1e-6, rtol=0)
+    assert parts.best.tolist() == whole.best.tolist()

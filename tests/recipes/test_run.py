@@ -106,6 +106,27 @@ def test_saved_and_loaded_it_answers_the_same(shape, tmp_path):
     np.testing.assert_allclose(measured.outputs.values.sum(1), 1.0, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ("features=mix",),
+        ("features={layers: {kind: concat, numbers: all_and_embeddings}, pooling: max}",),
+        ("document={kind: chunks, join: attention, max_length: 5, overlap: 1}", "features.pooling=mean"),
+        ("features={layers: {kind: max, numbers: [0, -1]}, pooling: pooler}", "document.kind=auto"),
+    ],
+)
+def test_every_weight_above_the_encoder_comes_back(settings, shape, tmp_path):
+    recipe = recipe_for(shape, *settings)
+    bundle = finetune(recipe, make_splits({"train": records("a", 24), "dev": records("b", 8)}, recipe)).bundle
+    save_bundle(bundle, tmp_path)
+    loaded = load_bundle(tmp_path)
+    assert_close(loaded.model.state_dict(), bundle.model.state_dict(), atol=0, rtol=0)
+    told = [Record(text) for text, _ in rows(9, seed=4)]
+    ours, theirs = (each.outputs(each.prepare(told), device=CPU).values for each in (bundle, loaded))
+    assert (ours == theirs).all()
+    assert "BertForSequenceClassification" not in json.loads((tmp_path / "config.json").read_text())["architectures"]
+
+
 def test_a_bundle_of_the_first_format_is_read(shape, tmp_path):
     recipe = recipe_for(shape, "features.pooling=pooler", "document.max_length=6")
     bundle = finetune(recipe, make_splits({"train": records("a", 16), "dev": records("b", 8)}, recipe)).bundle

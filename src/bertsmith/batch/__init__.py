@@ -11,10 +11,10 @@ from bertsmith.batch.example import Example
 
 if TYPE_CHECKING:
     from bertsmith.batch.layout import Layout
-    from bertsmith.batch.packed import PackedBatch, in_order, pack, per_sequence
+    from bertsmith.batch.packed import PackedBatch, cut, in_order, pack, per_sequence
     from bertsmith.batch.steps import Steps
 
-__all__ = ["Example", "Layout", "PackedBatch", "Steps", "in_order", "pack", "per_sequence"]
+__all__ = ["Example", "Layout", "PackedBatch", "Steps", "cut", "in_order", "pack", "per_sequence"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,6 +1,6 @@
 """Many sequences end to end on one device, without padding."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -91,6 +91,25 @@ def in_order(batch: PackedBatch, order: Sequence[int]) -> tuple[PackedBatch, Int
         order=None if batch.order is None else batch.order[taken],
     )
     return moved, torch.from_numpy(places).to(device)
+
+
+def cut(batch: PackedBatch, max_tokens: int) -> Iterator[PackedBatch]:
+    """The same sequences in parts of at most so many tokens; a longer sequence is a part by itself."""
+    ends = np.cumsum(batch.lengths)
+    first = 0
+    while first < len(batch.lengths):
+        before = int(ends[first - 1]) if first else 0
+        last = max(int(np.searchsorted(ends, before + max_tokens, side="right")), first + 1)
+        tokens = slice(before, int(ends[last - 1]))
+        yield PackedBatch(
+            token_ids=batch.token_ids[tokens],
+            segment_ids=batch.segment_ids[tokens],
+            position_ids=batch.position_ids[tokens],
+            cu_seqlens=batch.cu_seqlens[first : last + 1] - before,
+            lengths=batch.lengths[first:last],
+            order=None if batch.order is None else batch.order[tokens],
+        )
+        first = last
 
 
 def per_sequence(values: Shaped[Tensor, "tokens *rest"], batch: PackedBatch) -> list[Shaped[Tensor, "_ *rest"]]:

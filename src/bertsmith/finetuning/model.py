@@ -6,13 +6,16 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
-from bertsmith.batch import Layout
+from bertsmith.batch import Layout, PackedBatch, cut
 from bertsmith.encoder import Encoder
 from bertsmith.features import Joiner
 from bertsmith.finetuning.documents import Chunks
 from bertsmith.finetuning.reading import TextBatch
 from bertsmith.finetuning.task import Task
 from bertsmith.losses import LabelFacts
+
+TOKENS_AT_ONCE = 8192
+"""Tokens encoded together where nothing is learned: a long document's parts go one after the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,8 @@ class FineTuner(nn.Module):
         super().__init__()
         self.task = task
         self.encoder = encoder
-        self.features = task.features.build(encoder.config.hidden_size, generator=generator)
+        shape = encoder.config
+        self.features = task.features.build(shape.hidden_size, num_layers=shape.num_layers, generator=generator)
         self.join = self._joiner(generator)
         self.head = task.head.build(self.features.width, len(task.labels), generator=generator)
         self.criterion = task.criterion.build(facts or LabelFacts.of(task.labels))
@@ -99,13 +103,19 @@ class FineTuner(nn.Module):
 
     def _vectors(self, texts: TextBatch) -> tuple[Float[Tensor, "vectors width"], Layout | None]:
         """What the head reads, and which of it stands together."""
-        states = self.encoder(texts.sequences, keep_layers=self.features.keep_layers)
-        vectors = self.features(states, texts.sequences)
+        learning = torch.is_grad_enabled()
+        parts = [texts.sequences] if learning else cut(texts.sequences, TOKENS_AT_ONCE)
+        vectors = torch.cat([self._read(part) for part in parts])
         if self.task.head.gathers:
             return vectors, texts.tokens()
         if self.join is not None:
             return self.join(vectors, texts.chunks or Layout.of((1,) * len(vectors)).to(vectors.device)), None
         return (vectors if texts.places is None else vectors.index_select(0, texts.places)), texts.layout
+
+    def _read(self, sequences: PackedBatch) -> Float[Tensor, "vectors width"]:
+        states = self.encoder(sequences, keep_layers=self.features.keep_layers)
+        vectors: Tensor = self.features(states, sequences)
+        return vectors
 
     def depth_of(self, parameter: str) -> int:
         """0 for embeddings, i + 1 for layer i, one more than the top layer for everything on top."""

@@ -13,7 +13,17 @@ from bertsmith.data import Record
 from bertsmith.encoder import load_checkpoint, save_checkpoint
 from bertsmith.encoder.hub import resolve
 from bertsmith.errors import UserError
-from bertsmith.finetuning import Answers, FineTuner, Outputs, Prepared, Task, length_limit, predict, upgraded
+from bertsmith.finetuning import (
+    Answers,
+    FineTuner,
+    Outputs,
+    Prepared,
+    RegressionAnswers,
+    Task,
+    length_limit,
+    predict,
+    upgraded,
+)
 from bertsmith.heads import LinearHead
 from bertsmith.recipes.start import require_fit
 from bertsmith.text import Tokenizer
@@ -88,7 +98,7 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
             "label_type": bundle.label_type,
         },
     }
-    if bundle.family == "bert" and isinstance(model.head, LinearHead) and (heads or bundle.answers.per_token):
+    if isinstance(model.head, LinearHead) and _is_transformers(bundle):
         reads = "Token" if bundle.answers.per_token else "Sequence"
         extras["architectures"] = [f"BertFor{reads}Classification"]
         extras["classifier_dropout"] = model.head.config.dropout
@@ -104,6 +114,18 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
 
 
 _POOLER = "pooler."
+
+
+def _is_transformers(bundle: Bundle) -> bool:
+    """Whether transformers' BERT classifiers compute the same scores: from pooler or tokens of the last layer.
+
+    Numbers are standardised here, which transformers would not undo.
+    """
+    model = bundle.model
+    as_theirs = model.features.pooler is not None or bundle.answers.per_token
+    last = model.features.keep_layers == (model.encoder.config.num_layers,)
+    numbers = isinstance(bundle.answers, RegressionAnswers)
+    return bundle.family == "bert" and as_theirs and last and not numbers
 
 
 def _on_top(model: FineTuner) -> dict[str, Tensor]:

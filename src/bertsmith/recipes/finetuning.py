@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 
 from bertsmith.data import Record
-from bertsmith.errors import UserError
 from bertsmith.finetuning import (
     Answers,
     FineTuner,
@@ -209,7 +208,6 @@ class _PreparedRun:
 def _prepared_run(recipe: FinetuneRecipe, splits: Splits, device: torch.device) -> _PreparedRun:
     beginning = begin(recipe.start, splits.train.all_texts, seed=recipe.seed)
     beginning.encoder.activations = recipe.activations
-    _require_layers(recipe, beginning.encoder.config.num_layers)
     answers, tokenizer = splits.answers, beginning.tokenizer
     positions = beginning.encoder.config.position.max_positions
     how = decided(recipe.document, answers, splits.train.records, tokenizer, max_positions=positions)
@@ -255,16 +253,6 @@ def _task(recipe: FinetuneRecipe, answers: Answers, document: ReadDocument) -> T
         head=recipe.head,
         criterion=recipe.criterion,
     )
-
-
-def _require_layers(recipe: FinetuneRecipe, num_layers: int) -> None:
-    wrong = [number for number in recipe.features.layers.numbers if not -num_layers - 1 <= number <= num_layers]
-    if wrong:
-        raise UserError(
-            f"features.layers asks for layer {wrong[0]}, but this encoder has layers 0 (embeddings) to {num_layers}; "
-            "count from the end with -1, -2 ...",
-            code="bad_setting",
-        )
 
 
 def _put_pooler(model: FineTuner, beginning: Beginning) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from bertsmith.features import Features, One
 from bertsmith.finetuning import (
     Chunks,
     ClassificationAnswers,
@@ -146,12 +147,18 @@ def _setup(result: FinetuneResult) -> dict[str, str]:
         "Seed": str(recipe.seed),
         "Device": str(result.device),
         "Precision": recipe.precision,
-        "Features": f"{recipe.features.pooling} of {recipe.features.layers.kind} layer",
+        "Features": _features(recipe.features),
         "Epochs": f"{result.training.epochs:g}",
         "Texts an update": str(recipe.batches.batch_size),
         "Tricks": tricks_used(recipe),
         "Stopped early": "yes" if result.training.stopped_early else "no",
     }
+
+
+def _features(features: Features) -> str:
+    layers = features.layers
+    told = f"layer {layers.number}" if isinstance(layers, One) else f"the {layers.kind} of layers {layers.numbers}"
+    return f"{features.pooling} of {told}"
 
 
 def _curves(log: Path, metric: str, best_step: int | None) -> Curves | None:
