@@ -1,0 +1,1 @@
+"""Decoding under a prefix mask: sampling, beam search, similar sentences."""

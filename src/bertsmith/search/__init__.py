@@ -1,0 +1,1 @@
+"""Vectors -> neighbours: index on disk, semantic and hybrid search, retrieval evaluation."""

@@ -1,0 +1,1 @@
+"""Sentence vectors: encoders, pairs, contrastive training, whitening, evaluation."""
