@@ -11,7 +11,7 @@ from typing import Any
 
 from cyclopts import App, CycloptsError
 
-from bertsmith.cli import check, demo, doctor, evaluate, finetune, mask, predict, pretrain, similar, vocabulary
+from bertsmith.cli import check, convert, demo, doctor, evaluate, finetune, mask, predict, pretrain, similar, vocabulary
 from bertsmith.cli.check import ErrorsFound
 from bertsmith.cli.output import forget_stdout, print_error
 from bertsmith.errors import Interrupted, UserError
@@ -38,6 +38,7 @@ COMMANDS = (
     mask.mask,
     similar.similar,
     vocabulary.vocabulary,
+    convert.convert,
     doctor.doctor,
 )
 for command in COMMANDS:

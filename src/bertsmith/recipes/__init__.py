@@ -1,6 +1,7 @@
 """Runs as values: a recipe and rows in, a trained and measured model out. The only place where siblings meet."""
 
 from bertsmith.recipes.bundle import Bundle, LabelType, load_bundle, save_bundle
+from bertsmith.recipes.conversion import Conversion, ConversionRecipe, conversion_recipe, convert
 from bertsmith.recipes.counting import TOO_MANY_DEGRADED, degraded_warning
 from bertsmith.recipes.evaluation import Measured, evaluate_bundle, measure
 from bertsmith.recipes.finetuning import Rehearsal, finetune, rehearse
@@ -29,6 +30,8 @@ __all__ = [
     "RECIPE",
     "TOO_MANY_DEGRADED",
     "Bundle",
+    "Conversion",
+    "ConversionRecipe",
     "DataFiles",
     "Extension",
     "FinetuneRecipe",
@@ -46,6 +49,8 @@ __all__ = [
     "Splits",
     "Start",
     "Vocabulary",
+    "conversion_recipe",
+    "convert",
     "degraded_warning",
     "evaluate_bundle",
     "extend",
