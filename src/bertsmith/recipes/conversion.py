@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from torch import Tensor
 
+from pydantic import Field
+
 from bertsmith.config import Config, parse_config, with_settings
 from bertsmith.encoder import Checkpoint, load_checkpoint, save_checkpoint
 from bertsmith.encoder.checkpoint import EXTRA
@@ -33,7 +35,7 @@ class ConversionRecipe(Config):
     kind: Literal["conversion"] = "conversion"
     source: Path
     config: Path | None = None
-    settings: dict[str, Any] = {}
+    settings: dict[str, Any] = Field(default_factory=dict)
     tokenizer: Path | None = None
     part: Part = "discriminator"
     trained_as: TrainedAs | None = None

@@ -6,6 +6,7 @@ names, factorised embeddings are projected under ALBERT's, and RoFormer has no p
 
 import re
 from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Any, Literal
 
 from bertsmith.encoder.families.albert import ALBERT
@@ -26,9 +27,9 @@ _COUNTERS = re.compile(r"(global_step|beta[12]_power|good_steps|loss_scale|.*/(g
 
 
 class Original(Family):
-    """A family as TensorFlow spells it: slashes, tables that are tensors themselves, values that mean something else."""
+    """A family as TensorFlow spells it: slashes, tables that are tensors themselves, values that mean another thing."""
 
-    values: dict[str, dict[str, str]] = {}
+    values: Mapping[str, Mapping[str, str]] = MappingProxyType({})
     """What a value of their config is called elsewhere, since their code computes it so."""
 
     def parted(self, name: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""The wire format of protocol buffers, as much of it as an index needs: numbers, bytes, and nothing nested by itself."""
+"""The wire format of protocol buffers, as much of it as an index needs: numbers and bytes."""
 
 from collections.abc import Iterator
 
