@@ -73,7 +73,7 @@ def _from_checkpoint(folder: Path, start: Start, *, seed: int) -> Beginning:
     if start.dropout is not None:
         encoder = _with_dropout(checkpoint, start.dropout)
     tokenizer = Tokenizer.from_folder(folder)
-    notes = (*checkpoint.report.notes, *_left_out(checkpoint), *tokenizer.assumptions)
+    notes = (*checkpoint.report.notes, *left_out(checkpoint), *tokenizer.assumptions)
     heads = checkpoint.heads
     if start.layers is not None:
         notes += (f"only the first {start.layers} of {encoder.config.num_layers} layers are used (start.layers)",)
@@ -93,8 +93,8 @@ def _from_checkpoint(folder: Path, start: Start, *, seed: int) -> Beginning:
     return Beginning(encoder, tokenizer, checkpoint.family, heads, notes)
 
 
-def _left_out(checkpoint: Checkpoint) -> tuple[str, ...]:
-    """What the file holds and this task does not use."""
+def left_out(checkpoint: Checkpoint) -> tuple[str, ...]:
+    """What the file holds and no task uses, in words."""
     names = checkpoint.report.unexpected
     if not names:
         return ()
