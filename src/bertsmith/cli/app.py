@@ -11,7 +11,20 @@ from typing import Any
 
 from cyclopts import App, CycloptsError
 
-from bertsmith.cli import check, convert, demo, doctor, evaluate, finetune, mask, predict, pretrain, similar, vocabulary
+from bertsmith.cli import (
+    check,
+    convert,
+    demo,
+    doctor,
+    evaluate,
+    finetune,
+    mask,
+    paraphrase,
+    predict,
+    pretrain,
+    similar,
+    vocabulary,
+)
 from bertsmith.cli.check import ErrorsFound
 from bertsmith.cli.output import forget_stdout, print_error
 from bertsmith.errors import Interrupted, UserError
@@ -39,6 +52,7 @@ COMMANDS = (
     similar.similar,
     vocabulary.vocabulary,
     convert.convert,
+    paraphrase.paraphrase,
     doctor.doctor,
 )
 for command in COMMANDS:

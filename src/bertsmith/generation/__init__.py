@@ -2,7 +2,16 @@
 
 from bertsmith.generation.beam import searched
 from bertsmith.generation.decoding import Beam, Decoding, Limits, Sampling
-from bertsmith.generation.form import TRAINED_AS, AppendedMask, Form, Shifted, TrainedAs, form_in, generation_block
+from bertsmith.generation.form import (
+    TRAINED_AS,
+    AnyForm,
+    AppendedMask,
+    Form,
+    Shifted,
+    TrainedAs,
+    form_in,
+    generation_block,
+)
 from bertsmith.generation.sampling import sampled
 from bertsmith.generation.sources import Read, read_sources
 from bertsmith.generation.writer import Writer
@@ -10,6 +19,7 @@ from bertsmith.generation.written import Written
 
 __all__ = [
     "TRAINED_AS",
+    "AnyForm",
     "AppendedMask",
     "Beam",
     "Decoding",

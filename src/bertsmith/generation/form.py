@@ -20,23 +20,25 @@ class AppendedMask(Config):
     kind: Literal["appended_mask"] = "appended_mask"
 
 
-Form = Annotated[Shifted | AppendedMask, Field(discriminator="kind")]
+Form = Shifted | AppendedMask
+AnyForm = Annotated[Form, Field(discriminator="kind")]
+"""A form in a recipe."""
 
 TrainedAs = Literal["simbert", "unilm"]
-TRAINED_AS: dict[str, Shifted | AppendedMask] = {"simbert": Shifted(), "unilm": AppendedMask()}
+TRAINED_AS: dict[str, Form] = {"simbert": Shifted(), "unilm": AppendedMask()}
 """The form by the name of the training."""
 
 
 class _Block(Config):
-    form: Form
+    form: AnyForm
 
 
-def generation_block(form: Shifted | AppendedMask) -> dict[str, Any]:
+def generation_block(form: Form) -> dict[str, Any]:
     """What stands under `bertsmith` in the config.json of an encoder that was trained left to right."""
     return {"generation": _Block(form=form).model_dump(mode="json")}
 
 
-def form_in(config: Mapping[str, Any]) -> Shifted | AppendedMask | None:
+def form_in(config: Mapping[str, Any]) -> Form | None:
     """What a config.json says; None: it does not say that the encoder was trained left to right."""
     block = config.get("bertsmith")
     said = block.get("generation") if isinstance(block, Mapping) else None

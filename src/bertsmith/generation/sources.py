@@ -3,22 +3,31 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from bertsmith.batch import Example
 from bertsmith.text import Tokenizer
+from bertsmith.text.shortening import Truncated, room_for, shorten
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """Sources, and how many texts and tokens shortening cost."""
+    """Sources, what shortening cost, and how many texts have no token that the vocabulary knows."""
 
     examples: tuple[Example, ...]
-    truncated_texts: int
-    truncated_tokens: int
+    truncated: Truncated
+    unknown: int
 
 
 def read_sources(texts: Sequence[str], tokenizer: Tokenizer, *, longest: int) -> Read:
-    """Tokenize texts; the beginning of one that is longer than `longest` tokens, special ones included, is kept."""
-    room = longest - tokenizer.overhead(pair=False)
+    """Tokenize texts; the beginning of one that is longer than `longest` tokens, special ones included, is kept.
+
+    Raises:
+        UserError: there is no room for text beside the special tokens.
+    """
+    room = room_for(longest, tokenizer.overhead(pair=False), setting="limits.source")
     made = [each.token_ids for each in tokenizer.tokenize(texts)]
     lost = [len(ids) - room for ids in made if len(ids) > room]
-    return Read(tuple(tokenizer.assemble(ids[:room]) for ids in made), len(lost), sum(lost))
+    unknown = sum(bool(np.all(ids == tokenizer.special.unk)) for ids in made)
+    examples = tuple(tokenizer.assemble(shorten(ids, room, "head")) for ids in made)
+    return Read(examples, Truncated(len(lost), sum(lost)), unknown)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from bertsmith.batch import Example, pack
 from bertsmith.encoder import Encoder
 from bertsmith.encoder.continuing import Continuation
-from bertsmith.generation.form import AppendedMask, Shifted
+from bertsmith.generation.form import AppendedMask, Form
 from bertsmith.heads import VocabularyHead
 from bertsmith.text import Tokenizer
 
@@ -23,9 +23,7 @@ class Writer(nn.Module):
 
     never: Bool[Tensor, "vocab"]
 
-    def __init__(
-        self, encoder: Encoder, head: VocabularyHead, tokenizer: Tokenizer, form: Shifted | AppendedMask
-    ) -> None:
+    def __init__(self, encoder: Encoder, head: VocabularyHead, tokenizer: Tokenizer, form: Form) -> None:
         super().__init__()
         self.encoder = encoder
         self.head = head

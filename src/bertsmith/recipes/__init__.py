@@ -6,6 +6,16 @@ from bertsmith.recipes.counting import TOO_MANY_DEGRADED, degraded_warning
 from bertsmith.recipes.evaluation import Measured, evaluate_bundle, measure
 from bertsmith.recipes.finetuning import Rehearsal, finetune, rehearse
 from bertsmith.recipes.folder import LOG, METRICS, RECIPE, finish_folder, is_complete, require_run
+from bertsmith.recipes.paraphrasing import (
+    AT_ONCE,
+    Counted,
+    Paraphrased,
+    ParaphraseRecipe,
+    Similar,
+    paraphrase,
+    paraphrase_recipe,
+    paraphrased,
+)
 from bertsmith.recipes.pretrain_result import PretrainResult
 from bertsmith.recipes.pretraining import pretrain, save_pretrained
 from bertsmith.recipes.pretraining_schema import PretrainRecipe, pretrain_recipe
@@ -25,8 +35,10 @@ from bertsmith.recipes.sentence_loading import load_sentence_bundle
 from bertsmith.recipes.similar import LearnedWords, SimilarRecipe, learn_similar, similar_recipe
 from bertsmith.recipes.splits import Rows, Splits, make_splits, read_rows, read_splits
 from bertsmith.recipes.vocabulary import Extension, Pruning, Resized, extend, prune, vocabulary_recipe
+from bertsmith.recipes.writing import WritingModel, load_writing_model
 
 __all__ = [
+    "AT_ONCE",
     "LOG",
     "METRICS",
     "RECIPE",
@@ -34,6 +46,7 @@ __all__ = [
     "Bundle",
     "Conversion",
     "ConversionRecipe",
+    "Counted",
     "DataFiles",
     "Extension",
     "FinetuneRecipe",
@@ -41,6 +54,8 @@ __all__ = [
     "LabelType",
     "LearnedWords",
     "Measured",
+    "ParaphraseRecipe",
+    "Paraphrased",
     "PretrainRecipe",
     "PretrainResult",
     "Pruning",
@@ -48,10 +63,12 @@ __all__ = [
     "Resized",
     "Rows",
     "SentenceBundle",
+    "Similar",
     "SimilarRecipe",
     "Splits",
     "Start",
     "Vocabulary",
+    "WritingModel",
     "conversion_recipe",
     "convert",
     "degraded_warning",
@@ -64,9 +81,13 @@ __all__ = [
     "learn_similar",
     "load_bundle",
     "load_sentence_bundle",
+    "load_writing_model",
     "make_splits",
     "measure",
     "merged",
+    "paraphrase",
+    "paraphrase_recipe",
+    "paraphrased",
     "pretrain",
     "pretrain_recipe",
     "prune",

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from torch import Tensor
-
 from pydantic import Field
+from torch import Tensor
 
 from bertsmith.config import Config, parse_config, with_settings
 from bertsmith.encoder import Checkpoint, load_checkpoint, save_checkpoint

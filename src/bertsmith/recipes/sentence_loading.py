@@ -10,6 +10,7 @@ from bertsmith.encoder.hub import resolve
 from bertsmith.encoder.weights import read_json, read_weights
 from bertsmith.errors import UserError
 from bertsmith.features import Features
+from bertsmith.generation import form_in
 from bertsmith.recipes.sentence_bundle import SENTENCE_FORMAT, SentenceBundle, fill
 from bertsmith.recipes.sentence_layout import Found, is_layout, on_top_of, read_listed
 from bertsmith.recipes.sentence_modules import read_chain
@@ -63,6 +64,7 @@ def load_sentence_bundle(
         precision or _block(checkpoint).get("precision", "float32"),
         {name: parts for name, parts in checkpoint.heads.items() if name != "extra"},
         (*checkpoint.report.notes, *left_out(checkpoint), *tokenizer.assumptions, *found.notes, *cut),
+        form_in(checkpoint.raw_config),
     )
 
 

@@ -6,8 +6,9 @@ names, factorised embeddings are projected under ALBERT's, and RoFormer has no p
 
 import re
 from collections.abc import Collection, Mapping
-from types import MappingProxyType
 from typing import Any, Literal
+
+from pydantic import Field
 
 from bertsmith.encoder.families.albert import ALBERT
 from bertsmith.encoder.families.bert import BERT
@@ -29,7 +30,7 @@ _COUNTERS = re.compile(r"(global_step|beta[12]_power|good_steps|loss_scale|.*/(g
 class Original(Family):
     """A family as TensorFlow spells it: slashes, tables that are tensors themselves, values that mean another thing."""
 
-    values: Mapping[str, Mapping[str, str]] = MappingProxyType({})
+    values: Mapping[str, Mapping[str, str]] = Field(default_factory=dict)
     """What a value of their config is called elsewhere, since their code computes it so."""
 
     def parted(self, name: str) -> tuple[str, str]:
