@@ -76,7 +76,9 @@ class _Search:
     def undone(self, going: _Candidates) -> Bool[np.ndarray, "candidates"]:
         """Which candidates belong to sources where they may still be among the best."""
         best = going.best(1)
-        done = [self._is_done(owner, total) for owner, total in zip(best.owners, best.sums, strict=True)]
+        done = [
+            self._is_done(owner, total) for owner, total in zip(best.owners.tolist(), best.sums.tolist(), strict=True)
+        ]
         return ~np.isin(going.owners, best.owners[np.array(done, dtype=bool)])
 
     def _is_done(self, owner: int, best: float) -> bool:
