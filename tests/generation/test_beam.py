@@ -42,21 +42,21 @@ def few_source(length: int, seed: int):
 
 def test_a_wide_beam_finds_the_best_of_all(made):
     read = [few_source(4, 1), few_source(2, 2)]
-    found = searched(made, read, Beam(width=120), Limits(target=4))
+    found = searched(made, read, Beam(width=40), Limits(target=3))
     for one, texts in zip(read, found, strict=True):
-        expected = every_text(made, one, 4)
+        expected = every_text(made, one, 3)
         ended = {tuple(text.token_ids.tolist()): text.log_probability for text in texts if text.finished}
         assert ended == pytest.approx(expected, abs=1e-3)
         totals = [text.log_probability for text in texts if text.finished]
         assert totals == sorted(totals, reverse=True)
-        assert all(len(text.token_ids) == 4 for text in texts if not text.finished)
+        assert all(len(text.token_ids) == 3 for text in texts if not text.finished)
 
 
 @pytest.mark.parametrize("penalty", [0.0, 1.0])
 def test_length_penalty_orders_as_by_hand(made, penalty):
     read = few_source(4, 1)
-    (texts,) = searched(made, [read], Beam(width=120, length_penalty=penalty), Limits(target=4))
-    scores = {ids: total / ((5 + len(ids) + 1) / 6) ** penalty for ids, total in every_text(made, read, 4).items()}
+    (texts,) = searched(made, [read], Beam(width=40, length_penalty=penalty), Limits(target=3))
+    scores = {ids: total / ((5 + len(ids) + 1) / 6) ** penalty for ids, total in every_text(made, read, 3).items()}
     best = sorted(scores, key=lambda ids: -scores[ids])
     assert [tuple(text.token_ids.tolist()) for text in texts][:5] == best[:5]
 
