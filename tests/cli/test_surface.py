@@ -19,6 +19,7 @@ COMMON = {"--json", "--seed", "--device", "--set", "--recipe", "--encoding"}
 TRAINS = {"--resume", "--overwrite"}
 OPTIONS = {
     "check": {"--train", "--dev", "--test", "--model", "--task", "--columns", "--max-length"},
+    "convert": {"--from", "--out", "--config", "--part", "--trained-as"},
     "demo": {"--out", "--language"} | TRAINS,
     "doctor": set(),
     "evaluate": {"--model", "--data", "--columns"},
@@ -28,6 +29,7 @@ OPTIONS = {
     }
     | TRAINS,
     "mask": {"--objective", "--model", "--variant", "--entities", "--similar", "--html"},
+    "paraphrase": {"--model", "--n", "--input", "--output", "--columns", "--threshold"},
     "pretrain": {
         *("--out", "--objective", "--corpus", "--model", "--encoder", "--steps", "--batch-size", "--max-length"),
         *("--lr", "--entities", "--similar", "--shards", "--processes", "--preset", "--exclude", "--epochs"),

@@ -193,7 +193,9 @@ def test_without_a_config_the_weights_are_not_enough(copy):
 def test_another_config_is_refused(copy):
     config = json.loads((copy / "bert_config.json").read_text())
     (copy / "bert_config.json").write_text(json.dumps({**config, "num_hidden_layers": 3}))
-    with pytest.raises(UserError, match=r"lack 16 of the encoder's .* bert/encoder/layer_2/attention/self/query/kernel"):
+    with pytest.raises(
+        UserError, match=r"lack 16 of the encoder's .* bert/encoder/layer_2/attention/self/query/kernel"
+    ):
         load_original(find_bundle(copy))
     (copy / "bert_config.json").write_text(json.dumps({**config, "intermediate_size": 24}))
     with pytest.raises(UserError, match=r"layer_0/intermediate/dense/kernel has shape \[20, 12\]"):
