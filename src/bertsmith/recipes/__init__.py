@@ -2,6 +2,7 @@
 
 from bertsmith.recipes.bundle import Bundle, LabelType, load_bundle, save_bundle
 from bertsmith.recipes.counting import TOO_MANY_DEGRADED, degraded_warning
+from bertsmith.recipes.encoding import EncodeRecipe, EncodeResult, Whiten, encode_file, encode_recipe, fit_whitening
 from bertsmith.recipes.evaluation import Measured, evaluate_bundle, measure
 from bertsmith.recipes.finetuning import Rehearsal, finetune, rehearse
 from bertsmith.recipes.folder import LOG, METRICS, RECIPE, finish_folder, is_complete, require_run
@@ -32,6 +33,8 @@ __all__ = [
     "TOO_MANY_DEGRADED",
     "Bundle",
     "DataFiles",
+    "EncodeRecipe",
+    "EncodeResult",
     "Extension",
     "FinetuneRecipe",
     "FinetuneResult",
@@ -49,12 +52,16 @@ __all__ = [
     "Splits",
     "Start",
     "Vocabulary",
+    "Whiten",
     "degraded_warning",
+    "encode_file",
+    "encode_recipe",
     "evaluate_bundle",
     "extend",
     "finetune",
     "finetune_recipe",
     "finish_folder",
+    "fit_whitening",
     "is_complete",
     "learn_similar",
     "load_bundle",
