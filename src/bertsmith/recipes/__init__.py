@@ -24,6 +24,9 @@ from bertsmith.recipes.sentence_bundle import SentenceBundle, save_sentence_bund
 from bertsmith.recipes.sentence_loading import load_sentence_bundle
 from bertsmith.recipes.similar import LearnedWords, SimilarRecipe, learn_similar, similar_recipe
 from bertsmith.recipes.splits import Rows, Splits, make_splits, read_rows, read_splits
+from bertsmith.recipes.sts import StsRecipe, evaluate_sts, sts_recipe
+from bertsmith.recipes.sts_result import StsMean, StsResult, StsScore
+from bertsmith.recipes.sts_sets import Published, ScoredPairs, read_pairs
 from bertsmith.recipes.vocabulary import Extension, Pruning, Resized, extend, prune, vocabulary_recipe
 
 __all__ = [
@@ -44,19 +47,26 @@ __all__ = [
     "PretrainRecipe",
     "PretrainResult",
     "Pruning",
+    "Published",
     "Rehearsal",
     "Resized",
     "Rows",
+    "ScoredPairs",
     "SentenceBundle",
     "SimilarRecipe",
     "Splits",
     "Start",
+    "StsMean",
+    "StsRecipe",
+    "StsResult",
+    "StsScore",
     "Vocabulary",
     "Whiten",
     "degraded_warning",
     "encode_file",
     "encode_recipe",
     "evaluate_bundle",
+    "evaluate_sts",
     "extend",
     "finetune",
     "finetune_recipe",
@@ -72,6 +82,7 @@ __all__ = [
     "pretrain",
     "pretrain_recipe",
     "prune",
+    "read_pairs",
     "read_rows",
     "read_splits",
     "recipe_yaml",
@@ -82,5 +93,6 @@ __all__ = [
     "save_pretrained",
     "save_sentence_bundle",
     "similar_recipe",
+    "sts_recipe",
     "vocabulary_recipe",
 ]

@@ -21,7 +21,6 @@ from bertsmith.sentences import Encoded, TextCounts, WhiteningFit, WhiteningNumb
 from bertsmith.sentences.encoding import INFERENCE_TOKENS, Vectors
 from bertsmith.training import DeviceName, Precision, resolve_device
 
-
 EVERY = 10.0
 """Seconds between two lines of progress."""
 
