@@ -21,7 +21,7 @@ from bertsmith.recipes.schema import (
     require_same_run,
 )
 from bertsmith.recipes.sentence_bundle import SentenceBundle, save_sentence_bundle
-from bertsmith.recipes.sentence_loading import load_sentence_bundle
+from bertsmith.recipes.sentence_loading import is_sentence_encoder, load_sentence_bundle
 from bertsmith.recipes.similar import LearnedWords, SimilarRecipe, learn_similar, similar_recipe
 from bertsmith.recipes.splits import Rows, Splits, make_splits, read_rows, read_splits
 from bertsmith.recipes.sts import StsRecipe, evaluate_sts, sts_recipe
@@ -73,6 +73,7 @@ __all__ = [
     "finish_folder",
     "fit_whitening",
     "is_complete",
+    "is_sentence_encoder",
     "learn_similar",
     "load_bundle",
     "load_sentence_bundle",

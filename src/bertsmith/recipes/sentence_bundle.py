@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from bertsmith.encoder import save_checkpoint
 from bertsmith.errors import UserError
+from bertsmith.metrics import normed
 from bertsmith.recipes.sentence_layout import needs_all_layers, write_layout
 from bertsmith.sentences import (
     Encoded,
@@ -23,7 +25,7 @@ from bertsmith.sentences import (
     features_named,
     pooling_name,
 )
-from bertsmith.sentences.encoding import INFERENCE_TOKENS
+from bertsmith.sentences.encoding import INFERENCE_TOKENS, Vectors
 from bertsmith.text import Tokenizer
 from bertsmith.text.shortening import most_tokens
 from bertsmith.training import Precision, compute_dtype
@@ -101,6 +103,12 @@ class SentenceBundle:
         empty = np.zeros((0, self.width), dtype=np.float32)
         counts = sum((part.counts for part in parts), TextCounts())
         return Encoded(np.concatenate([empty, *(part.vectors for part in parts)]), counts)
+
+    def compare(self, first: Vectors, second: Vectors) -> Float[np.ndarray, "texts"]:
+        """The similarity of vectors, row by row: the cosine, or the dot product where that was trained."""
+        if self.task.similarity == "cosine":
+            first, second = normed(first), normed(second)
+        return np.einsum("td,td->t", first, second)
 
     def but(self, **changes: Any) -> "SentenceBundle":
         """The same weights with other choices of the task; what needs weights that are not there is refused.

@@ -65,6 +65,16 @@ def load_sentence_bundle(
     return bundle.but(**changes) if changes else bundle
 
 
+def is_sentence_encoder(source: str | Path) -> bool:
+    """Whether a folder says of itself that it makes vectors of texts: ours, or sentence-transformers'.
+
+    Raises:
+        UserError: there is nothing of that name.
+    """
+    folder = resolve(str(source))
+    return is_layout(folder) or _is_ours(folder)
+
+
 def _block(checkpoint: Checkpoint) -> dict[str, Any]:
     block = checkpoint.raw_config.get("bertsmith")
     return block if isinstance(block, dict) else {}
