@@ -112,7 +112,8 @@ class SentenceEncoder(Parameters):
             UserError: as `encode`.
         """
         one, other = (self._vectors(side) for side in (first, second))
-        return one @ other.T
+        products: np.ndarray = one @ other.T
+        return products
 
     def similarity_pairwise(self, first: Any, second: Any) -> Float[np.ndarray, "pairs"]:
         """How similar the texts (or vectors) of each pair are.
@@ -123,7 +124,7 @@ class SentenceEncoder(Parameters):
         one, other = (self._vectors(side) for side in (first, second))
         if len(one) != len(other):
             raise UserError(f"{len(one)} first texts but {len(other)} second ones; pairs have both", code="uneven")
-        return np.einsum("pd,pd->p", one, other)
+        return np.asarray(np.einsum("pd,pd->p", one, other))
 
     def fit_whitening(self, texts: Any, *, dims: int | None = None) -> "SentenceEncoder":
         """Whiten all vectors from now on, by the vectors of these texts; `dims` keeps so many dimensions.

@@ -108,7 +108,7 @@ class SentenceBundle:
         """The similarity of vectors, row by row: the cosine, or the dot product where that was trained."""
         if self.task.similarity == "cosine":
             first, second = normed(first), normed(second)
-        return np.einsum("td,td->t", first, second)
+        return np.asarray(np.einsum("td,td->t", first, second))
 
     def but(self, **changes: Any) -> "SentenceBundle":
         """The same weights with other choices of the task; what needs weights that are not there is refused.
