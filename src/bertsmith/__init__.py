@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bertsmith.encoder import Encoder
     from bertsmith.errors import UserError
-    from bertsmith.estimators import Classifier, PairClassifier, Paraphraser, Regressor, Tagger
+    from bertsmith.estimators import Classifier, PairClassifier, Paraphraser, Regressor, SentenceEncoder, Tagger
 
 _HOMES = {
     "Classifier": "bertsmith.estimators",
@@ -17,11 +17,21 @@ _HOMES = {
     "PairClassifier": "bertsmith.estimators",
     "Paraphraser": "bertsmith.estimators",
     "Regressor": "bertsmith.estimators",
+    "SentenceEncoder": "bertsmith.estimators",
     "Tagger": "bertsmith.estimators",
     "UserError": "bertsmith.errors",
 }
 
-__all__ = ["Classifier", "Encoder", "PairClassifier", "Paraphraser", "Regressor", "Tagger", "UserError"]
+__all__ = [
+    "Classifier",
+    "Encoder",
+    "PairClassifier",
+    "Paraphraser",
+    "Regressor",
+    "SentenceEncoder",
+    "Tagger",
+    "UserError",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -16,6 +16,7 @@ from bertsmith.cli import (
     convert,
     demo,
     doctor,
+    encode,
     evaluate,
     finetune,
     mask,
@@ -23,6 +24,7 @@ from bertsmith.cli import (
     predict,
     pretrain,
     similar,
+    sts,
     vocabulary,
 )
 from bertsmith.cli.check import ErrorsFound
@@ -47,6 +49,8 @@ COMMANDS = (
     finetune.finetune,
     predict.predict,
     evaluate.evaluate,
+    encode.encode,
+    sts.sts,
     pretrain.pretrain,
     mask.mask,
     similar.similar,

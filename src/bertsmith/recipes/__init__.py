@@ -3,6 +3,7 @@
 from bertsmith.recipes.bundle import Bundle, LabelType, load_bundle, save_bundle
 from bertsmith.recipes.conversion import Conversion, ConversionRecipe, conversion_recipe, convert
 from bertsmith.recipes.counting import TOO_MANY_DEGRADED, degraded_warning
+from bertsmith.recipes.encoding import EncodeRecipe, EncodeResult, Whiten, encode_file, encode_recipe, fit_whitening
 from bertsmith.recipes.evaluation import Measured, evaluate_bundle, measure
 from bertsmith.recipes.finetuning import Rehearsal, finetune, rehearse
 from bertsmith.recipes.folder import LOG, METRICS, RECIPE, finish_folder, is_complete, require_run
@@ -31,9 +32,12 @@ from bertsmith.recipes.schema import (
     require_same_run,
 )
 from bertsmith.recipes.sentence_bundle import SentenceBundle, save_sentence_bundle
-from bertsmith.recipes.sentence_loading import load_sentence_bundle
+from bertsmith.recipes.sentence_loading import is_sentence_encoder, load_sentence_bundle
 from bertsmith.recipes.similar import LearnedWords, SimilarRecipe, learn_similar, similar_recipe
 from bertsmith.recipes.splits import Rows, Splits, make_splits, read_rows, read_splits
+from bertsmith.recipes.sts import StsRecipe, evaluate_sts, sts_recipe
+from bertsmith.recipes.sts_result import StsMean, StsResult, StsScore
+from bertsmith.recipes.sts_sets import Published, ScoredPairs, read_pairs
 from bertsmith.recipes.vocabulary import Extension, Pruning, Resized, extend, prune, vocabulary_recipe
 from bertsmith.recipes.writing import WritingModel, load_writing_model
 
@@ -48,6 +52,8 @@ __all__ = [
     "ConversionRecipe",
     "Counted",
     "DataFiles",
+    "EncodeRecipe",
+    "EncodeResult",
     "Extension",
     "FinetuneRecipe",
     "FinetuneResult",
@@ -59,25 +65,37 @@ __all__ = [
     "PretrainRecipe",
     "PretrainResult",
     "Pruning",
+    "Published",
     "Rehearsal",
     "Resized",
     "Rows",
+    "ScoredPairs",
     "SentenceBundle",
     "Similar",
     "SimilarRecipe",
     "Splits",
     "Start",
+    "StsMean",
+    "StsRecipe",
+    "StsResult",
+    "StsScore",
     "Vocabulary",
+    "Whiten",
     "WritingModel",
     "conversion_recipe",
     "convert",
     "degraded_warning",
+    "encode_file",
+    "encode_recipe",
     "evaluate_bundle",
+    "evaluate_sts",
     "extend",
     "finetune",
     "finetune_recipe",
     "finish_folder",
+    "fit_whitening",
     "is_complete",
+    "is_sentence_encoder",
     "learn_similar",
     "load_bundle",
     "load_sentence_bundle",
@@ -91,6 +109,7 @@ __all__ = [
     "pretrain",
     "pretrain_recipe",
     "prune",
+    "read_pairs",
     "read_rows",
     "read_splits",
     "recipe_yaml",
@@ -101,5 +120,6 @@ __all__ = [
     "save_pretrained",
     "save_sentence_bundle",
     "similar_recipe",
+    "sts_recipe",
     "vocabulary_recipe",
 ]

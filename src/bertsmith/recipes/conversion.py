@@ -18,7 +18,10 @@ from bertsmith.errors import UserError
 from bertsmith.files import atomic_folder
 from bertsmith.generation import TRAINED_AS, TrainedAs, generation_block
 from bertsmith.recipes.schema import merged, read_yaml
+from bertsmith.recipes.sentence_bundle import SentenceBundle, save_sentence_bundle
 from bertsmith.recipes.start import require_fit
+from bertsmith.recipes.writing import as_simbert
+from bertsmith.sentences import SentenceEmbedder, SentenceTask
 from bertsmith.text import Tokenizer
 
 
@@ -101,14 +104,7 @@ def convert(recipe: ConversionRecipe, out: Path) -> Conversion:
     tokenizer = Tokenizer.from_folder(recipe.tokenizer or prefix.parent)
     require_fit(checkpoint.encoder, tokenizer)
     with atomic_folder(out) as temporary:
-        tokenizer.save(temporary)
-        remarks = save_checkpoint(
-            temporary,
-            checkpoint.encoder,
-            family=checkpoint.family,
-            heads=checkpoint.heads,
-            config_extras={**checkpoint.config_extras, **_block(recipe, checkpoint)},
-        )
+        remarks = _save(checkpoint, tokenizer, recipe, temporary)
         tensors, difference = _compared(checkpoint, load_checkpoint(temporary))
     return Conversion(
         converted=converted,
@@ -119,16 +115,28 @@ def convert(recipe: ConversionRecipe, out: Path) -> Conversion:
     )
 
 
-def _block(recipe: ConversionRecipe, checkpoint: Checkpoint) -> dict[str, Any]:
-    if recipe.trained_as is None:
-        return {}
+def _save(checkpoint: Checkpoint, tokenizer: Tokenizer, recipe: ConversionRecipe, folder: Path) -> tuple[str, ...]:
+    """As a plain encoder, or as what it was trained to be: SimBERT is a sentence encoder too."""
+    heads, extras = checkpoint.heads, checkpoint.config_extras
+    if recipe.trained_as is not None:
+        _require_words(recipe, checkpoint)
+        form = TRAINED_AS[recipe.trained_as]
+        extras = {**extras, "bertsmith": generation_block(form)}
+        if recipe.trained_as == "simbert" and "pooler" in heads:
+            embedder = SentenceEmbedder(SentenceTask(), checkpoint.encoder)
+            bundle = SentenceBundle(embedder, tokenizer, checkpoint.family, heads=heads, form=form)
+            return save_sentence_bundle(as_simbert(bundle), folder)
+    tokenizer.save(folder)
+    return save_checkpoint(folder, checkpoint.encoder, family=checkpoint.family, heads=heads, config_extras=extras)
+
+
+def _require_words(recipe: ConversionRecipe, checkpoint: Checkpoint) -> None:
     if "mlm" not in checkpoint.heads:
         raise UserError(
             f"trained as {recipe.trained_as} is said, but {checkpoint.report.source} has no head that names tokens "
             "(cls/predictions): nothing can be generated with it; leave --trained-as out",
             code="no_language_model",
         )
-    return {"bertsmith": generation_block(TRAINED_AS[recipe.trained_as])}
 
 
 def _hint(recipe: ConversionRecipe, checkpoint: Checkpoint) -> tuple[str, ...]:
@@ -136,7 +144,9 @@ def _hint(recipe: ConversionRecipe, checkpoint: Checkpoint) -> tuple[str, ...]:
     heads = checkpoint.heads.keys() - {EXTRA}
     if recipe.trained_as is not None or heads != {"pooler", "mlm"} or checkpoint.family == "albert":
         return ()
-    return ("its heads are those of SimBERT; if it is one, say --trained-as simbert, so that paraphrase takes it",)
+    return (
+        "its heads are those of SimBERT; if it is one, say --trained-as simbert, so that paraphrase and encode take it",
+    )
 
 
 def _all_tensors(checkpoint: Checkpoint) -> dict[str, Tensor]:

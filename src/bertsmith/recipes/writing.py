@@ -12,9 +12,8 @@ from bertsmith.generation import AppendedMask, Form, Limits, Shifted, Writer, fo
 from bertsmith.heads import VocabularyHead
 from bertsmith.pretraining.stored import put_head
 from bertsmith.recipes.sentence_bundle import SentenceBundle
-from bertsmith.recipes.sentence_layout import is_layout
-from bertsmith.recipes.sentence_loading import load_sentence_bundle
-from bertsmith.sentences import Projection, SentenceEmbedder
+from bertsmith.recipes.sentence_loading import is_sentence_encoder, load_sentence_bundle
+from bertsmith.sentences import Projection, SentenceEmbedder, features_named
 from bertsmith.text import Tokenizer
 
 _WAYS = (
@@ -74,24 +73,25 @@ def load_writing_model(source: str | Path, *, form: Form | None = None, pooling:
     folder = resolve(str(source))
     told = form_in(read_json(folder / "config.json")) if (folder / "config.json").is_file() else None
     form = form or told
-    plain = pooling is None and not is_layout(folder) and isinstance(form, Shifted)
+    plain = pooling is None and not is_sentence_encoder(folder) and isinstance(form, Shifted)
     bundle = load_sentence_bundle(folder, pooling="cls" if plain else pooling)
     _require_writer(bundle, form, folder)
     assert form is not None
     if plain:
-        bundle = _as_simbert(bundle)
+        bundle = as_simbert(bundle)
     encoder = bundle.embedder.encoder
     head = VocabularyHead(encoder.config)
     put_head(head, bundle.heads["mlm"], "mlm")
     return WritingModel(Writer(encoder, head, bundle.tokenizer, form).eval(), bundle, bundle.notes)
 
 
-def _as_simbert(bundle: SentenceBundle) -> SentenceBundle:
-    """[CLS] through a dense layer without activation, if there is one."""
+def as_simbert(bundle: SentenceBundle) -> SentenceBundle:
+    """With SimBERT's vectors: [CLS] through the pooler without its tanh (Su 2020), if there is one."""
     if "pooler" not in bundle.heads:
         return replace(bundle, notes=(*bundle.notes, "there is no pooler: texts are ranked by the vectors of [CLS]"))
     linear = bundle.heads["pooler"]
-    task = bundle.task.but(projections=(Projection(width=len(linear["weight"])),))
+    projection = Projection(width=len(linear["weight"]))
+    task = bundle.task.but(features=features_named("cls"), projections=(projection,), normalize=True)
     embedder = SentenceEmbedder(task, bundle.embedder.encoder)
     embedder.load_state_dict({f"projections.0.linear.{name}": part for name, part in linear.items()}, strict=False)
     return replace(bundle, embedder=embedder.eval())
