@@ -1,5 +1,7 @@
 """Writing on: sources are read once, and what follows them is read token by token under the prefix mask."""
 
+from typing import cast
+
 import numpy as np
 import torch
 from jaxtyping import Float, Int
@@ -9,6 +11,7 @@ from bertsmith.batch import PackedBatch
 from bertsmith.encoder.attention import attend_onward, plan_sources
 from bertsmith.encoder.config import Rotary
 from bertsmith.encoder.encoder import Encoder
+from bertsmith.encoder.layer import Attention, FeedForward
 from bertsmith.encoder.memory import Memory
 from bertsmith.encoder.positions import rotation
 
@@ -52,13 +55,13 @@ class Continuation:
         rows, new = token_ids.shape
         config, memory = self._encoder.config, self._memory
         batch = self._batch(token_ids)
-        states = self._encoder.embeddings(batch)
+        states: Tensor = self._encoder.embeddings(batch)
         turn = None
         if isinstance(config.position, Rotary):
             turn = rotation(config.position, batch.position_ids, config.head_size, states.dtype)
         for layer in range(config.num_layers):
-            attention = self._encoder.attention[config.attention_of[layer]]
-            feed_forward = self._encoder.feed_forward[config.feed_forward_of[layer]]
+            attention = cast(Attention, self._encoder.attention[config.attention_of[layer]])
+            feed_forward = cast(FeedForward, self._encoder.feed_forward[config.feed_forward_of[layer]])
             mixed = attend_onward(attention.project(states, turn), memory, layer)
             states = feed_forward(attention.finish(states, mixed))
         memory.filled += new if keep is None else keep

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from pydantic import Field, PositiveInt
 
 from bertsmith.config import Config, parse_config, with_settings
@@ -22,6 +21,7 @@ from bertsmith.generation import (
     sampled,
     searched,
 )
+from bertsmith.metrics import normed
 from bertsmith.recipes.schema import merged, read_yaml
 from bertsmith.recipes.writing import WritingModel
 from bertsmith.text.characters import is_blank
@@ -110,7 +110,7 @@ def paraphrase_recipe(
 ) -> ParaphraseRecipe:
     """Put a recipe together: defaults, then the YAML file, then the options given, then `--set`.
 
-    Where more texts are wanted than are drawn (or than the beam is wide), five times as many are drawn.
+    Where more texts are wanted than are usually drawn (or than a beam is wide), five times as many are drawn.
 
     Raises:
         UserError: no model is named, a field is unknown, or a value does not fit.
@@ -124,13 +124,12 @@ def paraphrase_recipe(
 
 
 def enough(recipe: ParaphraseRecipe) -> ParaphraseRecipe:
-    """With as many texts drawn that `keep` of them can be given."""
+    """With so many texts drawn that `keep` of them can be given, unless the recipe says how many."""
     decoding = recipe.decoding
-    if isinstance(decoding, Sampling):
-        wider = decoding if decoding.count >= recipe.keep else decoding.but(count=5 * recipe.keep)
-    else:
-        wider = decoding if decoding.width >= recipe.keep else decoding.but(width=recipe.keep)
-    return recipe.but(decoding=wider)
+    field, number = ("count", 5 * recipe.keep) if isinstance(decoding, Sampling) else ("width", recipe.keep)
+    if field in decoding.model_fields_set or getattr(decoding, field) >= recipe.keep:
+        return recipe
+    return recipe.but(decoding=decoding.but(**{field: number}))
 
 
 def paraphrase(
@@ -212,7 +211,7 @@ def _ranked(
     counted: Counted,
 ) -> list[tuple[Similar, ...]]:
     """Each text and each candidate is read alone; equal cosines keep the order of writing."""
-    vectors = _unit(
+    vectors = normed(
         model.sentences.encode([*texts, *(one for some in candidates for one in some)], device=device).vectors
     )
     results, start = [], len(texts)
@@ -227,13 +226,9 @@ def _ranked(
     return results
 
 
-def _unit(vectors: Float[np.ndarray, "texts width"]) -> Float[np.ndarray, "texts width"]:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-
-
 def _require_texts(texts: Sequence[str]) -> None:
     for number, text in enumerate(texts):
-        if not isinstance(text, str) or is_blank(text):
+        if is_blank(text):
             raise UserError(
                 f"text {number + 1} is {text!r:.60}: there is nothing in it to write about; leave it out",
                 code="blank_text",

@@ -11,7 +11,7 @@ import torch
 
 from bertsmith.data.corpus import inspect
 from bertsmith.data.shards import Annotator, BuildEvent, Built, ShardSet, build_shards
-from bertsmith.encoder import Encoder, save_checkpoint
+from bertsmith.encoder import Encoder, PrefixLM, save_checkpoint
 from bertsmith.encoder.checkpoint import EXTRA
 from bertsmith.encoder.families import family_of
 from bertsmith.errors import UserError
