@@ -29,7 +29,7 @@ OPTIONS = {
     }
     | TRAINS,
     "mask": {"--objective", "--model", "--variant", "--entities", "--similar", "--html"},
-    "paraphrase": {"--model", "--n", "--input", "--output", "--columns", "--threshold"},
+    "paraphrase": {"--model", "--n", "--input", "--output", "--columns", "--threshold", "--judge"},
     "pretrain": {
         *("--out", "--objective", "--corpus", "--model", "--encoder", "--steps", "--batch-size", "--max-length"),
         *("--lr", "--entities", "--similar", "--shards", "--processes", "--preset", "--exclude", "--epochs"),

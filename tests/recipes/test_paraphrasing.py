@@ -1,17 +1,21 @@
 """From texts to ranked similar ones: told apart, counted, and refused where nothing sensible can be written."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
 
 from bertsmith import Paraphraser, UserError
 from bertsmith.batch import pack
+from bertsmith.cli import main
 from bertsmith.encoder import load_checkpoint
 from bertsmith.generation import AppendedMask, Beam, Sampling, Shifted, Written
-from bertsmith.recipes import load_writing_model, paraphrase, paraphrase_recipe
+from bertsmith.recipes import Judge, load_writing_model, paraphrase, paraphrase_recipe
 from bertsmith.recipes import paraphrasing as module
 
-from ..writing import write_model
+from ..tiny import SHAPE, call
+from ..writing import NEAR, write_model
 
 CPU = torch.device("cpu")
 TEXT = "退货多久能到账"
@@ -197,3 +201,59 @@ def test_the_python_front(folder):
         front.generate([" "])
     with pytest.raises(UserError, match="count"):
         Paraphraser(folder, settings=["decoding.count=0"]).generate([TEXT])
+
+
+# A judge.
+
+
+@pytest.fixture(scope="module")
+def judge(tmp_path_factory):
+    """A classifier of pairs, trained for a moment."""
+    folder = tmp_path_factory.mktemp("judge")
+    rows = [f"退货多久{end},怎么办理{end},{number % 2}" for number, end in enumerate("退货款多久能到账怎么办理" * 2)]
+    (folder / "pairs.csv").write_text("\n".join(["text,text_pair,label", *rows]) + "\n", encoding="utf-8")
+    (folder / "shape.json").write_text(json.dumps(SHAPE))
+    line = ["finetune", "--task", "pair", "--encoder", folder / "shape.json", "--train", folder / "pairs.csv"]
+    sizes = ["--epochs", "1", "--set", "start.vocabulary.size=60", "--set", "precision=float32"]
+    assert main([str(part) for part in (*line, *sizes, "--out", folder / "out")]) == 0
+    return folder / "out"
+
+
+def test_a_judge_says_what_means_the_same(folder, judge):
+    model = load_writing_model(folder)
+    plain = paraphrase(model, [TEXT, "退款"], recipe(folder, keep=5), device=CPU)
+    asked = Judge.load(str(judge))
+    made = paraphrase(model, [TEXT, "退款"], recipe(folder, keep=5), device=CPU, judge=asked)
+    ours, theirs = ([[each[:2] for each in some] for some in one.similar] for one in (made, plain))
+    assert ours == theirs
+        [each[:2] for each in some] for some in plain.similar
+    ]
+    for text, some in zip([TEXT, "退款"], made.similar, strict=True):
+        chances = asked([text] * len(some), [each.text for each in some], device=CPU)
+        assert [each.equivalent for each in some] == pytest.approx(chances.tolist(), abs=1e-5)
+    judged = made.counted.judged()
+    assert judged["pairs"] == made.counted.given == 10
+    share = np.mean([each.equivalent >= 0.5 for some in made.similar for each in some])
+    assert judged["equivalent"] == pytest.approx(share)
+    assert 0 <= judged["one_edit"] <= 1
+    front = Paraphraser(folder, settings=(*SHORT, f"judge={judge}"))
+    assert front.generate([TEXT], n=5)[0] == list(made.similar[0])
+
+
+def test_the_judge_in_the_object(folder, judge, capsys):
+    line = ["paraphrase", "--model", folder, TEXT, "--n", "3", "--judge", judge]
+    told = call(capsys, *line, *NEAR, "--json")
+    assert told.code == 0, told.err
+    (result,) = told.json["results"]
+    assert [set(each) for each in result["similar"]] == [{"text", "score", "equivalent"}] * 3
+    assert set(told.json["judged"]) == {"pairs", "equivalent", "one_edit"}
+    assert 0 < told.json["distinct_2"] <= 1
+    assert "edits of one character" in call(capsys, *line, *NEAR).err
+
+
+@pytest.mark.parametrize(("label", "match"), [("yes", "knows the labels 0, 1, not 'yes'")])
+def test_judges_that_cannot(judge, label, match, folder):
+    with pytest.raises(UserError, match=match):
+        Judge.load(str(judge), label=label)
+    with pytest.raises(UserError, match="no fine-tuned task"):
+        Judge.load(str(folder))

@@ -12,10 +12,10 @@ from bertsmith.cli.output import print_json, to_stderr
 from bertsmith.errors import UserError
 
 if TYPE_CHECKING:
-    import torch
-
     from bertsmith.data import Record
-    from bertsmith.recipes import ParaphraseRecipe, Similar, WritingModel
+    from bertsmith.recipes import ParaphraseRecipe, Similar
+
+    Row = tuple[Record, tuple[Similar, ...]]
 
 
 def paraphrase(
@@ -26,6 +26,7 @@ def paraphrase(
     output: Annotated[Path | None, Parameter(allow_leading_hyphen=True)] = None,
     columns: str | None = None,
     threshold: float | None = None,
+    judge: str | None = None,
     common: CommonOptions | None = None,
 ) -> None:
     """Write similar texts with a model that was trained to (SimBERT, UniLM), nearest first.
@@ -52,6 +53,8 @@ def paraphrase(
         Names of the columns, as text=question.
     threshold
         Leave out what is less similar (a cosine).
+    judge
+        A pair classifier of your own: says of each text whether it means the same, beside one-character edits.
     """
     from bertsmith.recipes import paraphrase_recipe
 
@@ -62,6 +65,7 @@ def paraphrase(
             "model": model,
             "keep": n,
             "threshold": threshold,
+            "judge": judge,
             "seed": common.seed,
             "device": None if common.device == "auto" else common.device,
         }
@@ -91,22 +95,18 @@ class Similars:
     """A model that writes, and what it has written so far."""
 
     def __init__(self, recipe: "ParaphraseRecipe") -> None:
-        from bertsmith.recipes import Counted, load_writing_model
+        from bertsmith.recipes import Judge, Session, load_writing_model
         from bertsmith.training import resolve_device
 
-        self._recipe = recipe
-        self._device: torch.device = resolve_device(recipe.device)
-        self._model: WritingModel = load_writing_model(recipe.model, form=recipe.form, pooling=recipe.pooling)
-        self.counted: Counted = Counted()
+        judge = None if recipe.judge is None else Judge.load(recipe.judge, label=recipe.judge_label)
+        model = load_writing_model(recipe.model, form=recipe.form, pooling=recipe.pooling)
+        self._session: Session = Session(model, recipe, resolve_device(recipe.device), judge)
 
     def of(self, texts: Sequence[str]) -> "list[tuple[Similar, ...]]":
         """The similar texts of each."""
-        from bertsmith.recipes import paraphrased
+        return [similar for part in self._session.write(texts) for similar in part]
 
-        made = paraphrased(self._model, texts, self._recipe, device=self._device, counted=self.counted)
-        return [similar for part in made for similar in part]
-
-    def rows(self, source: Path, columns: str | None, encoding: str) -> "Iterator[tuple[Record, tuple[Similar, ...]]]":
+    def rows(self, source: Path, columns: str | None, encoding: str) -> "Iterator[Row]":
         """The rows of a file with what is similar to each, some at a time."""
         from bertsmith.data import Columns, read_records
         from bertsmith.recipes import AT_ONCE
@@ -118,23 +118,34 @@ class Similars:
 
     def summary(self) -> dict[str, Any]:
         """What the JSON object says beside the results."""
-        counted = self.counted
+        counted, recipe = self._session.counted, self._session.recipe
         return {
             "texts": counted.texts,
             "written": counted.written,
+            "given": counted.given,
             "unfinished": counted.unfinished,
             "copies": counted.copies,
             "repeated": counted.repeated,
             "below_threshold": counted.below_threshold,
+            "copy_rate": counted.copy_rate,
+            "distinct_2": counted.distinct_2.share,
+            **({"judged": counted.judged()} if self._session.judge is not None else {}),
             "truncated": {"texts": counted.truncated_texts, "tokens": counted.truncated_tokens},
-            "seed": self._recipe.seed,
-            "notes": [*self._model.notes, *counted.notes(self._recipe)],
+            "seed": recipe.seed,
+            "notes": [*self._session.model.notes, *counted.notes(recipe)],
         }
 
     def say(self) -> None:
         """What a user should know, beside the output."""
-        for note in self.summary()["notes"]:
+        told = self.summary()
+        for note in told["notes"]:
             to_stderr(note)
+        if "judged" in told:
+            judged = told["judged"]
+            to_stderr(
+                f"the judge calls {judged['equivalent']:.1%} of {judged['pairs']:,} texts equivalent, "
+                f"and {judged['one_edit']:.1%} of edits of one character"
+            )
 
 
 def _print(written: Similars, texts: Sequence[str], *, as_json: bool) -> None:
@@ -160,17 +171,19 @@ def _require_one_source(texts: Sequence[str], input: Path | None, output: Path |
 
 
 def _listed(similar: "Sequence[Similar]") -> list[dict[str, Any]]:
-    return [{"text": each.text, "score": each.score} for each in similar]
+    return [{name: value for name, value in each._asdict().items() if value is not None} for each in similar]
 
 
-def _result(row: "tuple[Record, tuple[Similar, ...]]") -> dict[str, Any]:
+def _result(row: "Row") -> dict[str, Any]:
     return {"text": row[0].text, "similar": _listed(row[1])}
 
 
-def _plain(row: "tuple[Record, tuple[Similar, ...]]") -> dict[str, Any]:
+def _plain(row: "Row") -> dict[str, Any]:
     return {**row[0].row, "similar": _listed(row[1])}
 
 
-def _flat(row: "tuple[Record, tuple[Similar, ...]]") -> Iterator[dict[str, Any]]:
+def _flat(row: "Row") -> Iterator[dict[str, Any]]:
     for each in row[1]:
-        yield {**row[0].row, "similar": each.text, "score": each.score}
+        yield {**row[0].row, "similar": each.text, "score": each.score} | (
+            {} if each.equivalent is None else {"equivalent": each.equivalent}
+        )

@@ -7,8 +7,16 @@ from typing import Any
 from bertsmith.estimators.inputs import strings
 from bertsmith.estimators.parameters import Parameters
 from bertsmith.generation import Sampling
-from bertsmith.recipes import Counted, ParaphraseRecipe, Similar, load_writing_model, paraphrase, paraphrase_recipe
-from bertsmith.recipes.writing import WritingModel
+from bertsmith.recipes import (
+    Counted,
+    Judge,
+    ParaphraseRecipe,
+    Similar,
+    WritingModel,
+    load_writing_model,
+    paraphrase,
+    paraphrase_recipe,
+)
 from bertsmith.training import DeviceName, resolve_device
 
 
@@ -60,7 +68,8 @@ class Paraphraser(Parameters):
         """
         given = strings(texts)
         recipe = self.recipe(n)
-        made = paraphrase(self._loaded(recipe), given, recipe, device=resolve_device(recipe.device))
+        judge = None if recipe.judge is None else Judge.load(recipe.judge, label=recipe.judge_label)
+        made = paraphrase(self._loaded(recipe), given, recipe, device=resolve_device(recipe.device), judge=judge)
         self.counted_: Counted = made.counted
         return [list(similar) for similar in made.similar]
 

@@ -2,6 +2,7 @@
 
 from bertsmith.generation.beam import searched
 from bertsmith.generation.decoding import Beam, Decoding, Limits, Sampling
+from bertsmith.generation.edits import one_edit
 from bertsmith.generation.form import (
     TRAINED_AS,
     AnyForm,
@@ -33,6 +34,7 @@ __all__ = [
     "Written",
     "form_in",
     "generation_block",
+    "one_edit",
     "read_sources",
     "sampled",
     "searched",

@@ -7,16 +7,9 @@ from bertsmith.recipes.encoding import EncodeRecipe, EncodeResult, Whiten, encod
 from bertsmith.recipes.evaluation import Measured, evaluate_bundle, measure
 from bertsmith.recipes.finetuning import Rehearsal, finetune, rehearse
 from bertsmith.recipes.folder import LOG, METRICS, RECIPE, finish_folder, is_complete, require_run
-from bertsmith.recipes.paraphrasing import (
-    AT_ONCE,
-    Counted,
-    Paraphrased,
-    ParaphraseRecipe,
-    Similar,
-    paraphrase,
-    paraphrase_recipe,
-    paraphrased,
-)
+from bertsmith.recipes.judging import Judge
+from bertsmith.recipes.paraphrase_schema import Counted, ParaphraseRecipe, Similar, paraphrase_recipe
+from bertsmith.recipes.paraphrasing import AT_ONCE, Paraphrased, Session, paraphrase
 from bertsmith.recipes.pretrain_result import PretrainResult
 from bertsmith.recipes.pretraining import pretrain, save_pretrained
 from bertsmith.recipes.pretraining_schema import PretrainRecipe, pretrain_recipe
@@ -57,6 +50,7 @@ __all__ = [
     "Extension",
     "FinetuneRecipe",
     "FinetuneResult",
+    "Judge",
     "LabelType",
     "LearnedWords",
     "Measured",
@@ -71,6 +65,7 @@ __all__ = [
     "Rows",
     "ScoredPairs",
     "SentenceBundle",
+    "Session",
     "Similar",
     "SimilarRecipe",
     "Splits",
@@ -105,7 +100,6 @@ __all__ = [
     "merged",
     "paraphrase",
     "paraphrase_recipe",
-    "paraphrased",
     "pretrain",
     "pretrain_recipe",
     "prune",
