@@ -1,10 +1,20 @@
 """Runs as values: a recipe and rows in, a trained and measured model out. The only place where siblings meet."""
 
-from bertsmith.recipes.bundle import Bundle, LabelType, load_bundle, save_bundle
+from bertsmith.recipes.bundle import Bundle, LabelType, load_bundle, load_tasks, save_bundle, save_tasks, tasks_of
 from bertsmith.recipes.counting import TOO_MANY_DEGRADED, degraded_warning
 from bertsmith.recipes.evaluation import Measured, evaluate_bundle, measure
 from bertsmith.recipes.finetuning import Rehearsal, finetune, rehearse
 from bertsmith.recipes.folder import LOG, METRICS, RECIPE, finish_folder, is_complete, require_run
+from bertsmith.recipes.leaks import Leak
+from bertsmith.recipes.multitasking import (
+    MultiTaskResult,
+    TaskSplits,
+    make_task_splits,
+    multitask,
+    read_task_splits,
+    rehearse_multitask,
+)
+from bertsmith.recipes.multitask_schema import FinalStage, MultiTaskRecipe, TaskRecipe, multitask_recipe
 from bertsmith.recipes.pretrain_result import PretrainResult
 from bertsmith.recipes.pretraining import pretrain, save_pretrained
 from bertsmith.recipes.pretraining_schema import PretrainRecipe, pretrain_recipe
@@ -31,11 +41,15 @@ __all__ = [
     "Bundle",
     "DataFiles",
     "Extension",
+    "FinalStage",
     "FinetuneRecipe",
     "FinetuneResult",
     "LabelType",
+    "Leak",
     "LearnedWords",
     "Measured",
+    "MultiTaskRecipe",
+    "MultiTaskResult",
     "PretrainRecipe",
     "PretrainResult",
     "Pruning",
@@ -45,6 +59,8 @@ __all__ = [
     "SimilarRecipe",
     "Splits",
     "Start",
+    "TaskRecipe",
+    "TaskSplits",
     "Vocabulary",
     "degraded_warning",
     "evaluate_bundle",
@@ -55,20 +71,28 @@ __all__ = [
     "is_complete",
     "learn_similar",
     "load_bundle",
+    "load_tasks",
     "make_splits",
+    "make_task_splits",
     "measure",
     "merged",
+    "multitask",
+    "multitask_recipe",
     "pretrain",
     "pretrain_recipe",
     "prune",
     "read_rows",
     "read_splits",
+    "read_task_splits",
     "recipe_yaml",
     "rehearse",
+    "rehearse_multitask",
     "require_run",
     "require_same_run",
     "save_bundle",
     "save_pretrained",
+    "save_tasks",
     "similar_recipe",
+    "tasks_of",
     "vocabulary_recipe",
 ]

@@ -96,8 +96,12 @@ class PreparedRun:
         Raises:
             UserError: the metric of the recipe is none of the task's.
         """
+        require_metric(self.measurable(), self.recipe.selection)
+
+    def measurable(self) -> dict[str, float]:
+        """The figures of a model that answers everything right."""
         answers, truth = self.splits.answers, self.truth["dev"]
-        require_metric(answers.metrics(answers.perfect(truth), truth), self.recipe.selection)
+        return answers.metrics(answers.perfect(truth), truth)
 
     def result(self, training: TrainingResult, ranks: Ranks, *, seconds: float) -> FinetuneResult:
         """Measure dev and test, once, and gather what is known."""
