@@ -1,7 +1,8 @@
 """The Python front: estimators with scikit-learn habits (fit, predict, predict_proba, score, clone)."""
 
 from bertsmith.estimators.classifiers import Classifier, PairClassifier
+from bertsmith.estimators.multitask import MultiTask
 from bertsmith.estimators.numbers import Regressor
 from bertsmith.estimators.tagger import Entity, Tagger
 
-__all__ = ["Classifier", "Entity", "PairClassifier", "Regressor", "Tagger"]
+__all__ = ["Classifier", "Entity", "MultiTask", "PairClassifier", "Regressor", "Tagger"]

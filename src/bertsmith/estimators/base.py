@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 
 from bertsmith.data import Label, Record
 from bertsmith.errors import UserError
@@ -36,6 +36,18 @@ FRONTS = {
 
 Texts = tuple[list[str], list[str] | None]
 """First texts, and second ones where the inputs are pairs."""
+
+
+class Labelled(NamedTuple):
+    """Rows by split, what the labels say of the task, and what they were in Python."""
+
+    rows: dict[str, list[Record]]
+    task: dict[str, Any]
+    label_type: LabelType
+
+
+Given = Mapping[str, tuple[Any, Any]]
+"""Texts and labels by split."""
 
 
 class TextEstimator(Parameters, ABC):
@@ -119,11 +131,28 @@ class TextEstimator(Parameters, ABC):
         """Whether there is something to predict with."""
         return hasattr(self, "_bundle")
 
-    def _train(self, rows: Mapping[str, Sequence[Record]], recipe: FinetuneRecipe, label_type: LabelType) -> None:
-        """Train on the rows of `train`; the best weights are chosen on `dev`, or on 10 % set aside."""
+    def _train(self, texts: Any, labels: Any, dev: tuple[Any, Any] | None) -> None:
+        """Train on texts and labels; the best weights are chosen on `dev`, or on 10 % set aside."""
+        made = self.labelled({"train": (texts, labels)} | ({} if dev is None else {"dev": dev}))
+        recipe = self.recipe(**made.task)
         listeners = (progress_listener(),) if self.verbose else ()
-        self.result_: FinetuneResult = finetune(recipe, make_splits(rows, recipe), listeners=listeners)
-        self._take(replace(self.result_.bundle, label_type=label_type))
+        self.result_: FinetuneResult = finetune(recipe, make_splits(made.rows, recipe), listeners=listeners)
+        self._take(replace(self.result_.bundle, label_type=made.label_type))
+
+    @classmethod
+    def of_bundle(cls: type[T], bundle: Bundle, *, device: DeviceName = "auto") -> T:
+        """An estimator of a model that is there already."""
+        estimator = cls(device=device)
+        estimator._take(bundle)
+        return estimator
+
+    @abstractmethod
+    def labelled(self, given: Given) -> Labelled:
+        """Texts and labels as rows, and what they say of the task.
+
+        Raises:
+            UserError: texts and labels do not fit.
+        """
 
     def _take(self, bundle: Bundle) -> None:
         """Adopt a trained model."""

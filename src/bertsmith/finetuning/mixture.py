@@ -4,7 +4,6 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 from bertsmith.finetuning.guidance import Guided
 from bertsmith.finetuning.model import FineTuner, LabelledBatch
 from bertsmith.finetuning.sampling import Fixed, Proportional, Temperature, order_of_epoch, quotas
+from bertsmith.finetuning.updates import LabelledUpdates
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,18 +91,6 @@ def _named(task: str, loss: str) -> str:
     return task if loss == "loss" else f"{task}.{loss}"
 
 
-class OwnUpdates(Protocol):
-    """The updates of one task, as `LabelledUpdates` gives them."""
-
-    def per_epoch(self, epoch: int) -> int:
-        """How many updates this epoch has."""
-        ...
-
-    def update(self, epoch: int, index: int, *, at_least: int) -> Sequence[Callable[[], LabelledBatch]]:
-        """The micro-batches of one update."""
-        ...
-
-
 class MixedUpdates:
     """The updates of several tasks as a pure function of the position in the run, so that it can begin anywhere.
 
@@ -111,7 +99,7 @@ class MixedUpdates:
     """
 
     def __init__(
-        self, tasks: Mapping[str, OwnUpdates], sampling: Proportional | Temperature | Fixed, *, seed: int
+        self, tasks: Mapping[str, LabelledUpdates], sampling: Proportional | Temperature | Fixed, *, seed: int
     ) -> None:
         self._tasks = dict(tasks)
         self._names = tuple(tasks)

@@ -6,6 +6,7 @@ from bertsmith.recipes.evaluation import Measured, evaluate_bundle, measure
 from bertsmith.recipes.finetuning import Rehearsal, finetune, rehearse
 from bertsmith.recipes.folder import LOG, METRICS, RECIPE, finish_folder, is_complete, require_run
 from bertsmith.recipes.leaks import Leak
+from bertsmith.recipes.multitask_schema import FinalStage, MultiTaskRecipe, TaskRecipe, multitask_recipe
 from bertsmith.recipes.multitasking import (
     MultiTaskResult,
     TaskSplits,
@@ -14,7 +15,6 @@ from bertsmith.recipes.multitasking import (
     read_task_splits,
     rehearse_multitask,
 )
-from bertsmith.recipes.multitask_schema import FinalStage, MultiTaskRecipe, TaskRecipe, multitask_recipe
 from bertsmith.recipes.pretrain_result import PretrainResult
 from bertsmith.recipes.pretraining import pretrain, save_pretrained
 from bertsmith.recipes.pretraining_schema import PretrainRecipe, pretrain_recipe

@@ -20,7 +20,7 @@ from bertsmith.recipes.multitask_schema import MEAN, MultiTaskRecipe
 from bertsmith.recipes.prepared import PreparedRun, prepared_run
 from bertsmith.recipes.result import FinetuneResult
 from bertsmith.recipes.splits import Splits, make_splits, read_splits
-from bertsmith.recipes.stages import around_stage, run_identity
+from bertsmith.recipes.stages import around_stage, final_stage, run_identity
 from bertsmith.recipes.start import begin
 from bertsmith.recipes.tricks import guided, step_for
 from bertsmith.training import (
@@ -186,7 +186,7 @@ def multitask(
         tasks = {name: one.result(result, ranks, seconds=result.seconds) for name, one in run.tasks.items()}
         final = {}
         for name in recipe.final_tasks:
-            around = around_stage(f"final_{name}", out, ranks, identity=identity, resume=resume, listeners=listeners)
+            around = around_stage(final_stage(name), out, ranks, identity=identity, resume=resume, listeners=listeners)
             if ranks.leads:
                 _tell([f"{name} goes on alone"], around.listeners)
             final[name] = _goes_on(run.tasks[name], recipe, name, around)

@@ -6,14 +6,19 @@ from pathlib import Path
 
 from bertsmith.config import Config
 from bertsmith.data import Record
-from bertsmith.recipes.folder import LOG, SNAPSHOTS
+from bertsmith.recipes.folder import SNAPSHOTS, STAGE_LOGS
 from bertsmith.recipes.schema import recipe_yaml, without_free
 from bertsmith.training import Listener, LogFile, Ranks, Snapshots, Surroundings
 
 
+def final_stage(task: str) -> str:
+    """The name of the stage in which a task goes on alone."""
+    return f"final_{task}"
+
+
 def stage_log(out: Path, stage: str) -> Path:
     """The log of a stage before or after the main one."""
-    return out / f"{Path(LOG).stem}_{stage}.jsonl"
+    return out / STAGE_LOGS.replace("*", stage)
 
 
 def around_stage(

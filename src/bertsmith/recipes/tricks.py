@@ -9,10 +9,10 @@ import torch
 from bertsmith.finetuning import FineTuner, Guided, Outputs, Targets
 from bertsmith.metrics.calibration import best_temperature, calibration, tempered
 from bertsmith.recipes.schema import FinetuneRecipe
-from bertsmith.training import ParameterGroup, Step, Trainable, adversarial, compute_dtype, plain
+from bertsmith.training import ParameterGroup, Step, adversarial, compute_dtype, plain
 
 
-def guided(model: FineTuner, recipe: FinetuneRecipe) -> Trainable:
+def guided(model: FineTuner, recipe: FinetuneRecipe) -> FineTuner | Guided:
     """The model with the further losses that the recipe wants.
 
     Raises:
