@@ -54,8 +54,10 @@ class TextEstimator(Parameters, ABC):
     """`fit` trains, `result_` tells how it went.
 
     `model` is a checkpoint to start from (a bundled name, a folder, a hub id); `encoder` instead
-    names a shape to start from random weights. What is None keeps the recipe's default. `settings`
-    reach every other recipe field: `["optimizer.layer_decay=0.95", "features.pooling=mean"]`.
+    names a shape to start from random weights. `warm_start` is for few texts a label: a number of epochs,
+    or the fields of the recipe's `warm_start` (nothing that scikit-learn calls so: `fit` always begins anew).
+    What is None keeps the recipe's default. `settings` reach every other recipe field:
+    `["optimizer.layer_decay=0.95", "features.pooling=mean"]`.
     """
 
     tasks: ClassVar[tuple[str, ...]]
@@ -71,6 +73,7 @@ class TextEstimator(Parameters, ABC):
         lr: float | None = None,
         max_length: int | None = None,
         truncation: Literal["head", "tail", "head_tail", "chunks", "auto"] | None = None,
+        warm_start: Mapping[str, Any] | int | None = None,
         settings: Sequence[str] = (),
         seed: int = 0,
         device: DeviceName = "auto",
@@ -83,6 +86,7 @@ class TextEstimator(Parameters, ABC):
         self.lr = lr
         self.max_length = max_length
         self.truncation = truncation
+        self.warm_start = warm_start
         self.settings = settings
         self.seed = seed
         self.device = device
@@ -102,6 +106,9 @@ class TextEstimator(Parameters, ABC):
         cut = self.truncation
         field = "kind" if cut in ("chunks", "auto") else "keep"
         given["document"] = _given(max_length=self.max_length, **{field: cut})
+        if self.warm_start is not None:
+            warm = self.warm_start
+            given["warm_start"] = dict(warm) if isinstance(warm, Mapping) else {"epochs": warm}
         return finetune_recipe(given=given, settings=self.settings)
 
     def save(self, folder: str | Path) -> None:

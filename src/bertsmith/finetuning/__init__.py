@@ -41,6 +41,7 @@ from bertsmith.finetuning.sampling import Fixed, Proportional, Sampling, Tempera
 from bertsmith.finetuning.targets import Targets
 from bertsmith.finetuning.task import Task, require_fit, upgraded
 from bertsmith.finetuning.updates import LabelledUpdates
+from bertsmith.finetuning.warm_start import ClassBatch, ClassUpdates, Warmer, WarmStart, pairs_of_classes
 
 __all__ = [
     "AIMS",
@@ -51,6 +52,8 @@ __all__ = [
     "AskedDocument",
     "Auto",
     "Chunks",
+    "ClassBatch",
+    "ClassUpdates",
     "Classification",
     "ClassificationAnswers",
     "Distill",
@@ -84,11 +87,14 @@ __all__ = [
     "TextBatch",
     "Truncate",
     "Truncated",
+    "WarmStart",
+    "Warmer",
     "Windows",
     "chosen_document",
     "length_limit",
     "order_of_epoch",
     "pack_readings",
+    "pairs_of_classes",
     "predict",
     "prepare",
     "quotas",

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bertsmith.finetuning import Truncated
@@ -12,6 +12,7 @@ from bertsmith.recipes.result import FinetuneResult
 from bertsmith.recipes.schema import FinetuneRecipe
 from bertsmith.recipes.splits import Splits
 from bertsmith.recipes.tricks import guided, step_for
+from bertsmith.recipes.warming import warm_start
 from bertsmith.training import (
     Listener,
     ParameterGroup,
@@ -53,6 +54,7 @@ def finetune(
             prepare_folder(out, recipe, keep_snapshots=resume)
         if ranks.leads:
             run.tell(listeners)
+        warmed = warm_start(run, out, ranks, resume=resume, listeners=listeners)
         result = train(
             model,
             updates,
@@ -67,7 +69,7 @@ def finetune(
             evaluate=run.dev_metrics,
             step=step_for(run.model, recipe, device),
         )
-        return run.result(result, ranks, seconds=time.perf_counter() - began)
+        return replace(run.result(result, ranks, seconds=time.perf_counter() - began), warmed=warmed)
 
 
 @dataclass(frozen=True, slots=True)

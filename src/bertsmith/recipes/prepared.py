@@ -180,7 +180,7 @@ def prepared_run(
         truth=truth,
         device=device,
         why=how.why,
-        notes=(*notes, *trick_notes(recipe, model, groups)),
+        notes=(*notes, *trick_notes(recipe, model, groups, truth["train"])),
         groups=groups,
         teacher=None if recipe.distill is None else load_teacher(recipe.distill, answers, recipe.data),
     )

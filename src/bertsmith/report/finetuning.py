@@ -37,6 +37,7 @@ from bertsmith.report.run import (
     Split,
     Truncation,
 )
+from bertsmith.report.wording import duration
 from bertsmith.training import ParameterGroup as TrainedGroup
 
 STRATEGIES = {
@@ -163,8 +164,18 @@ def _setup(result: FinetuneResult) -> dict[str, str]:
         "Epochs": f"{result.training.epochs:g}",
         "Texts an update": str(recipe.batches.batch_size),
         "Tricks": tricks_used(recipe),
+        **_warmed(result),
         "Stopped early": "yes" if result.training.stopped_early else "no",
     }
+
+
+def _warmed(result: FinetuneResult) -> dict[str, str]:
+    """The stage before the head learned."""
+    wanted, warmed = result.recipe.warm_start, result.warmed
+    if wanted is None or warmed is None:
+        return {}
+    told = f"{wanted.loss.kind.replace('_', ' ')}, {wanted.epochs} epochs, {warmed.steps:,} updates"
+    return {"Warm start": f"{told}, {duration(warmed.seconds)}"}
 
 
 def _features(features: Features) -> str:
