@@ -11,7 +11,20 @@ from typing import Any
 
 from cyclopts import App, CycloptsError
 
-from bertsmith.cli import check, demo, doctor, evaluate, finetune, mask, predict, pretrain, similar, vocabulary
+from bertsmith.cli import (
+    check,
+    demo,
+    doctor,
+    encode,
+    evaluate,
+    finetune,
+    mask,
+    predict,
+    pretrain,
+    similar,
+    sts,
+    vocabulary,
+)
 from bertsmith.cli.check import ErrorsFound
 from bertsmith.cli.output import forget_stdout, print_error
 from bertsmith.errors import Interrupted, UserError
@@ -34,6 +47,8 @@ COMMANDS = (
     finetune.finetune,
     predict.predict,
     evaluate.evaluate,
+    encode.encode,
+    sts.sts,
     pretrain.pretrain,
     mask.mask,
     similar.similar,
