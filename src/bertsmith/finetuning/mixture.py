@@ -34,7 +34,7 @@ class TaskBatch:
 
 
 class MultiTuner(nn.Module):
-    """One encoder under a head for each task (Sun et al. 2019, arXiv 1905.05583 §5.4; Liu et al. 2019, 1901.11504).
+    """One encoder under a head for each task (Sun et al. 2019, arXiv 1905.05583 table 7; Liu et al. 2019, 1901.11504).
 
     An update has texts of one task; the losses of the others are zero and weigh nothing, and their heads
     stay untouched. `tasks` share one and the same encoder module; each may come with its guides. A task's

@@ -89,7 +89,7 @@ class TaskRecipe(Config):
 
 
 class FinalStage(Config):
-    """After all tasks together, each by itself at a lower rate (Sun et al. 2019, arXiv 1905.05583 §5.4: MFiT-FiT).
+    """After all tasks together, each by itself at a lower rate (Sun et al. 2019, arXiv 1905.05583 table 7: MFiT-FiT).
 
     `tasks` are those that get it; None: all. Each starts from the weights chosen for all, learns with its own
     texts alone for `epochs` at the peak rate `lr` (None: half of the run's; heads in the same proportion), is
@@ -102,7 +102,7 @@ class FinalStage(Config):
 
 
 class MultiTaskRecipe(Config):
-    """Several tasks at once: a shared encoder, a head for each (Sun et al. 2019, arXiv 1905.05583 §5.4).
+    """Several tasks at once: a shared encoder, a head for each (Sun et al. 2019, arXiv 1905.05583 table 7).
 
     `leaks` says what becomes of training rows whose very text stands in the dev or test part of another
     task: they are dropped from training and counted, refused, or kept. `selection.metric` is `mean` (of
