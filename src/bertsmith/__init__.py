@@ -9,11 +9,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bertsmith.encoder import Encoder
     from bertsmith.errors import UserError
-    from bertsmith.estimators import Classifier, PairClassifier, Paraphraser, Regressor, SentenceEncoder, Tagger
+    from bertsmith.estimators import (
+        Classifier,
+        MultiTask,
+        PairClassifier,
+        Paraphraser,
+        Regressor,
+        SentenceEncoder,
+        Tagger,
+    )
 
 _HOMES = {
     "Classifier": "bertsmith.estimators",
     "Encoder": "bertsmith.encoder",
+    "MultiTask": "bertsmith.estimators",
     "PairClassifier": "bertsmith.estimators",
     "Paraphraser": "bertsmith.estimators",
     "Regressor": "bertsmith.estimators",
@@ -25,6 +34,7 @@ _HOMES = {
 __all__ = [
     "Classifier",
     "Encoder",
+    "MultiTask",
     "PairClassifier",
     "Paraphraser",
     "Regressor",

@@ -1,6 +1,6 @@
 """Runs as values: a recipe and rows in, a trained and measured model out. The only place where siblings meet."""
 
-from bertsmith.recipes.bundle import Bundle, LabelType, load_bundle, save_bundle
+from bertsmith.recipes.bundle import Bundle, LabelType, load_bundle, load_tasks, save_bundle, save_tasks, tasks_of
 from bertsmith.recipes.conversion import Conversion, ConversionRecipe, conversion_recipe, convert
 from bertsmith.recipes.counting import TOO_MANY_DEGRADED, degraded_warning
 from bertsmith.recipes.encoding import EncodeRecipe, EncodeResult, Whiten, encode_file, encode_recipe, fit_whitening
@@ -8,6 +8,16 @@ from bertsmith.recipes.evaluation import Measured, evaluate_bundle, measure
 from bertsmith.recipes.finetuning import Rehearsal, finetune, rehearse
 from bertsmith.recipes.folder import LOG, METRICS, RECIPE, finish_folder, is_complete, require_run
 from bertsmith.recipes.judging import Judge
+from bertsmith.recipes.leaks import Leak
+from bertsmith.recipes.multitask_schema import FinalStage, MultiTaskRecipe, TaskRecipe, multitask_recipe
+from bertsmith.recipes.multitasking import (
+    MultiTaskResult,
+    TaskSplits,
+    make_task_splits,
+    multitask,
+    read_task_splits,
+    rehearse_multitask,
+)
 from bertsmith.recipes.paraphrase_schema import Counted, ParaphraseRecipe, Similar, paraphrase_recipe
 from bertsmith.recipes.paraphrasing import AT_ONCE, Paraphrased, Session, paraphrase
 from bertsmith.recipes.pretrain_result import PretrainResult
@@ -48,12 +58,16 @@ __all__ = [
     "EncodeRecipe",
     "EncodeResult",
     "Extension",
+    "FinalStage",
     "FinetuneRecipe",
     "FinetuneResult",
     "Judge",
     "LabelType",
+    "Leak",
     "LearnedWords",
     "Measured",
+    "MultiTaskRecipe",
+    "MultiTaskResult",
     "ParaphraseRecipe",
     "Paraphrased",
     "PretrainRecipe",
@@ -74,6 +88,8 @@ __all__ = [
     "StsRecipe",
     "StsResult",
     "StsScore",
+    "TaskRecipe",
+    "TaskSplits",
     "Vocabulary",
     "Whiten",
     "WritingModel",
@@ -94,10 +110,14 @@ __all__ = [
     "learn_similar",
     "load_bundle",
     "load_sentence_bundle",
+    "load_tasks",
     "load_writing_model",
     "make_splits",
+    "make_task_splits",
     "measure",
     "merged",
+    "multitask",
+    "multitask_recipe",
     "paraphrase",
     "paraphrase_recipe",
     "pretrain",
@@ -106,14 +126,18 @@ __all__ = [
     "read_pairs",
     "read_rows",
     "read_splits",
+    "read_task_splits",
     "recipe_yaml",
     "rehearse",
+    "rehearse_multitask",
     "require_run",
     "require_same_run",
     "save_bundle",
     "save_pretrained",
     "save_sentence_bundle",
+    "save_tasks",
     "similar_recipe",
     "sts_recipe",
+    "tasks_of",
     "vocabulary_recipe",
 ]
