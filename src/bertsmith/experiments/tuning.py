@@ -13,6 +13,7 @@ from pydantic import Field, PositiveInt, field_validator
 
 from bertsmith.config import Config, parse_config, with_values
 from bertsmith.errors import UserError
+from bertsmith.experiments.importance import Importance, importance
 from bertsmith.experiments.proposals import proposals_for
 from bertsmith.experiments.pruning import Better, Median, Pruning, best_by
 from bertsmith.experiments.runner import TrialRunner
@@ -30,7 +31,7 @@ class Tuning(Config):
 
     `grid` names fields and the values to try, or a preset; `search` fields and ranges. Without `tpe`,
     every combination of the grid is tried; with it, so many sets, drawn by the tree-structured Parzen
-    estimator from both. Each set is trained with `seeds` seeds from the recipe's on, and is worth the mean of
+    estimator from both, the first `random` of them at random. Each set is trained with `seeds` seeds from the recipe's on, and is worth the mean of
     its dev metrics. `pruning: auto` is the median rule for TPE and none for a grid. Sets are proposed `round` at
     a time; only what earlier rounds found decides about the next.
     """
@@ -39,6 +40,7 @@ class Tuning(Config):
     search: dict[str, Range] = Field(default_factory=dict)
     tpe: PositiveInt | None = None
     seeds: PositiveInt = 1
+    random: PositiveInt = 6
     pruning: Literal["auto"] | Pruning | None = "auto"
     round: PositiveInt = 4
 
@@ -203,6 +205,14 @@ class Tuned:
         statuses = [one.status for one in self.tried]
         return {status: statuses.count(status) for status in ("done", "stopped", "failed", "unrun")}
 
+    @property
+    def importance(self) -> tuple[Importance, ...] | None:
+        """How much each field matters, by the sets that came to their end; None of too few."""
+        done = [one for one in self.tried if one in self.ranked]
+        return importance(
+            self.recipe.tune.space, [one.settings for one in done], [one.value for one in done if one.value is not None]
+        )
+
 
 def tune(recipe: TuneRecipe, splits: Splits, runner: TrialRunner) -> Tuned:
     """Try sets until the search or the time is over; the models of the best set stay in their trials' folders.
@@ -217,7 +227,9 @@ def tune(recipe: TuneRecipe, splits: Splits, runner: TrialRunner) -> Tuned:
     began = time.monotonic()
     base = recipe.base
     better = base.selection.better
-    proposals = proposals_for(recipe.tune.space, recipe.tune.tpe, better=better, seed=base.seed)
+    proposals = proposals_for(
+        recipe.tune.space, recipe.tune.tpe, better=better, seed=base.seed, random=recipe.tune.random
+    )
     runner.add(DATA, splits)
     search = _Search(recipe, base, runner, proposals.total)
     at_once = recipe.tune.round if recipe.tune.tpe or recipe.tune.rule else proposals.total
