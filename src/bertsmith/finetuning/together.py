@@ -38,7 +38,7 @@ def predict_together(
         predict(model, theirs, device=device, dtype=dtype)
         for model, theirs, dtype in zip(models, views, dtypes, strict=True)
     ]
-    values = np.mean([outputs.values for outputs in said], axis=0, dtype=np.float64).astype(np.float32)
+    values = np.stack([outputs.values for outputs in said]).mean(axis=0, dtype=np.float64).astype(np.float32)
     counts = said[0].counts
     return Outputs(values, counts, None if counts is None else values.argmax(1))
 
@@ -67,11 +67,11 @@ def _decoded(
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
             for places, scores, _ in scored(model, theirs[0], device=device):
                 total[places] += scores.double().cpu().numpy()
-    scores = (total / len(models)).astype(np.float32)
+    mean = (total / len(models)).astype(np.float32)
     chain = mean_crf([model.criterion for model in models])
-    values, best = np.zeros_like(scores), np.zeros(len(scores), dtype=np.int64)
+    values, best = np.zeros_like(mean), np.zeros(len(mean), dtype=np.int64)
     for part, counts in _parts(items.counts):
-        emissions, layout = torch.from_numpy(scores[part]), Layout.of(counts)
+        emissions, layout = torch.from_numpy(mean[part]), Layout.of(counts)
         values[part] = chain.probabilities(emissions, layout).numpy()
         best[part] = chain.answer(emissions, layout).numpy()
     return Outputs(values, items.counts, best)

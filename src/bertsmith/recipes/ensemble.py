@@ -17,7 +17,7 @@ from bertsmith.finetuning import Answers, AnyAnswers, Outputs, Prepared, Regress
 from bertsmith.recipes.bundle import FORMAT, Bundle, LabelType, load_bundle, save_bundle
 from bertsmith.training import compute_dtype
 
-MEMBERS = "members"
+MEMBERS, WEIGHTS = "members", "model.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +137,18 @@ def load_model(source: str | Path) -> Answering:
     block = parse_config(_Block, told["ensemble"], where=str(path))
     outside = next((name for name in block.members if not _is_inside(name)), None)
     if outside is not None:
-        raise UserError(
-            f"{path}: member {outside!r} lies outside of the folder", code="damaged_bundle", where=str(path)
-        )
+        message = f"{path}: member {outside!r} lies outside of the folder"
+        raise UserError(message, code="damaged_bundle", where=str(path))
     members = [load_bundle(folder / name) for name in block.members]
     made = Ensemble.of(members, answers=block.answers)
     return made.but(label_type=block.label_type)
+
+
+def weight_files(source: str | Path) -> list[Path]:
+    """The files that hold the weights of a model, or of every member of an ensemble."""
+    folder = resolve(str(source))
+    told = _ensemble_block(folder)
+    return [folder / name / WEIGHTS for name in (told["ensemble"]["members"] if told else (".",))]
 
 
 def _ensemble_block(folder: Path) -> dict[str, Any] | None:
