@@ -20,7 +20,6 @@ from bertsmith.experiments.pruning import Better, Median, Pruning, best_by
 from bertsmith.experiments.runner import TrialRunner
 from bertsmith.experiments.space import PRESETS, Range, Space, full_name, in_words
 from bertsmith.experiments.trial import Outcome, Trial
-from bertsmith.files import write_text
 from bertsmith.recipes import FinetuneRecipe, Splits
 from bertsmith.recipes.schema import chosen_values, read_yaml, recipe_of
 
@@ -347,8 +346,3 @@ def _keep_best(tuned: Tuned, runner: TrialRunner) -> None:
 
 def _by_full_name(values: Any) -> Any:
     return {full_name(str(name)): value for name, value in values.items()} if isinstance(values, Mapping) else values
-
-
-def write_tune_recipe(recipe: TuneRecipe, path: Path) -> None:
-    """Write `recipe.yaml`."""
-    write_text(path, recipe.yaml())
