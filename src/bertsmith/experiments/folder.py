@@ -3,7 +3,7 @@
 import os
 import shutil
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from bertsmith.experiments.places import JOURNAL, SPLITS, TRIALS
 from bertsmith.files import atomic_folder, write_text, writing
@@ -14,6 +14,7 @@ LEFT = (METRICS, "report.html", "README.md", TABLE, "predictions_folds.jsonl", B
 """What an experiment leaves in its folder beside `recipe.yaml`, what tells that it is complete first."""
 
 
+@runtime_checkable
 class Written(Protocol):
     """A recipe that knows how it is written."""
 
