@@ -2,6 +2,7 @@
 
 from bertsmith.experiments.course import GiveUp, never
 from bertsmith.experiments.folder import BEST, ENSEMBLE, TABLE, begin_folder, finish_experiment, link_model
+from bertsmith.experiments.folds import CrossValidated, Folding, FoldsRecipe, cross_validate, folds_recipe
 from bertsmith.experiments.importance import Importance, importance
 from bertsmith.experiments.journal import Journal
 from bertsmith.experiments.pruning import Halving, Median, Pruning
@@ -16,7 +17,10 @@ __all__ = [
     "ENSEMBLE",
     "PRESETS",
     "TABLE",
+    "CrossValidated",
     "Evaluation",
+    "Folding",
+    "FoldsRecipe",
     "GiveUp",
     "Halving",
     "Importance",
@@ -33,7 +37,9 @@ __all__ = [
     "Tuned",
     "Tuning",
     "begin_folder",
+    "cross_validate",
     "finish_experiment",
+    "folds_recipe",
     "importance",
     "in_words",
     "link_model",

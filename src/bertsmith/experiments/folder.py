@@ -10,7 +10,10 @@ from bertsmith.files import atomic_folder, write_text, writing
 from bertsmith.recipes import METRICS, RECIPE
 
 BEST, ENSEMBLE, TABLE = "best", "ensemble", "trials.csv"
-LEFT = (METRICS, "report.html", "README.md", TABLE, "predictions_folds.jsonl", BEST, ENSEMBLE, JOURNAL, SPLITS, TRIALS)
+LEFT = (
+    *(METRICS, "config.json", "report.html", "README.md", TABLE, "predictions_folds.jsonl", "predictions_test.jsonl"),
+    *(BEST, ENSEMBLE, "members", JOURNAL, SPLITS, TRIALS),
+)
 """What an experiment leaves in its folder beside `recipe.yaml`, what tells that it is complete first."""
 
 
