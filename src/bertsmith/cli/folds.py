@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bertsmith.cli.finetune import stored_summary
 from bertsmith.cli.options import CommonOptions, RunOptions, TaskOptions
 from bertsmith.cli.output import print_json
 from bertsmith.cli.tune import runner_for
@@ -48,9 +49,12 @@ def _run(
     """Cross-validate, write everything to `out`; returns the JSON object."""
     from bertsmith.experiments import begin_folder, cross_validate
     from bertsmith.files import require_output_folder
+    from bertsmith.recipes import is_complete
     from bertsmith.report import write_folds
 
     recipe = chosen_recipe(given, out, run=run, common=common)
+    if run.resume and is_complete(out):
+        return stored_summary(out)
     require_output_folder(out, overwrite=run.overwrite, resume=run.resume)
     base = recipe.base
     rows, test = _rows(base)
@@ -70,7 +74,7 @@ def _rows(base: Any) -> tuple[Any, Any]:
         raise UserError("no training data: give --train FILE", code="bad_usage")
     if data.dev:
         raise UserError(
-            "data.dev is set, but with folds every row of train is held out once; leave dev out, or add its rows to train",
+            "data.dev is set, but every row of train is held out once; leave dev out, or add its rows to train",
             code="bad_usage",
         )
     train, test = (

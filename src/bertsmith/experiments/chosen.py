@@ -1,4 +1,4 @@
-"""A fine-tuning recipe inside the recipe of an experiment: what was chosen of it, and a part of the experiment's own."""
+"""A fine-tuning recipe inside that of an experiment: what was chosen of it, beside a part of the experiment's own."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

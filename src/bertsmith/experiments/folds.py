@@ -165,8 +165,8 @@ def _require_full(fold_of: Int[np.ndarray, "rows"], folding: Folding, rows: Rows
     full = len(set(fold_of.tolist()))
     if full < folding.k:
         raise UserError(
-            f"{rows.source}: {len(rows.records)} rows fill only {full} of {folding.k} folds, since equal texts and rows of "
-            "one group stay together; give more rows or fewer folds (--k)",
+            f"{rows.source}: {len(rows.records)} rows fill only {full} of {folding.k} folds, since equal texts and "
+            "rows of one group stay together; give more rows or fewer folds (--k)",
             code="too_few_rows",
             where=rows.source,
         )

@@ -20,9 +20,7 @@ from bertsmith.report.run import Notice, RunReport, Split
 from bertsmith.report.wording import duration, metric_value, wording
 from bertsmith.training import resolve_device
 
-OUT_OF_FOLD = (
-    "Every text was answered by a model that never saw it. Thresholds, where labels have them, were chosen here."
-)
+OUT_OF_FOLD = "Every text was answered by a model that never saw it. Thresholds, if labels have them, were chosen here."
 ON_TEST = "None of these texts took part in training or in choosing; the models of all folds answered together."
 PREDICTIONS = "predictions_folds.jsonl"
 
@@ -47,8 +45,8 @@ def write_folds(
     write_rows(out / PREDICTIONS, ({**line, "fold": fold + 1} for line, fold in lines))
     recipe = (out / RECIPE).read_text(encoding="utf-8") if (out / RECIPE).exists() else ""
     report = folds_report(found, measured, command=command, recipe=recipe)
-    sections = [_folds(found), *(section for each in SECTIONS if each is not story and (section := each(report)))]
-    write_text(out / "report.html", run_page(report, [lambda _, section=section: section for section in sections]))
+    sections = (lambda _: _folds(found), *(section for section in SECTIONS if section is not story))
+    write_text(out / "report.html", run_page(report, sections))
     write_text(out / "README.md", model_card(report, folder=str(out)))
     summary = {"out": str(out), **folds_summary(found, measured), "notes": list(found.notes)}
     write_text(out / METRICS, json.dumps(summary, ensure_ascii=False, indent=1) + "\n")
@@ -100,6 +98,7 @@ def folds_report(
         recipe=recipe,
         language=language_of([record.text for record in found.rows.records[:200]]),
         base_model=base_model(start),
+        members=len(found.ensemble.members),
     )
 
 
