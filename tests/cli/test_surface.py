@@ -17,6 +17,10 @@ from ..tiny import arguments, call, spawn
 
 COMMON = {"--json", "--seed", "--device", "--set", "--recipe", "--encoding"}
 TRAINS = {"--resume", "--overwrite"}
+MANY = {
+    *("--task", "--model", "--encoder", "--train", "--test", "--columns", "--processes", "--minutes", "--retry-failed"),
+    *TRAINS,
+}
 OPTIONS = {
     "check": {"--train", "--dev", "--test", "--model", "--task", "--columns", "--max-length"},
     "demo": {"--out", "--language"} | TRAINS,
@@ -27,6 +31,7 @@ OPTIONS = {
         *("--batch-size", "--lr", "--head-lr", "--max-length", "--truncation", "--dry-run"),
     }
     | TRAINS,
+    "folds": {"--out", "--k"} | MANY,
     "mask": {"--objective", "--model", "--variant", "--entities", "--similar", "--html"},
     "pretrain": {
         *("--out", "--objective", "--corpus", "--model", "--encoder", "--steps", "--batch-size", "--max-length"),
@@ -34,6 +39,7 @@ OPTIONS = {
     }
     | TRAINS,
     "similar": {"--out", "--corpus", "--top", "--min-count"},
+    "tune": {"--out", "--dev", "--grid", "--search", "--tpe", "--seeds", "--prune"} | MANY,
     "vocabulary extend": {"--model", "--out", "--words", "--corpus", "--size"},
     "vocabulary prune": {"--model", "--out", "--corpus", "--min-count", "--size"},
     "predict": {"--model", "--input", "--output", "--columns", "--probabilities"},

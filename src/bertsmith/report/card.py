@@ -120,9 +120,8 @@ def _use(report: RunReport, folder: str) -> str:
 def _encoder(report: RunReport, folder: str) -> str:
     if report.members == 1:
         return f"the encoder: `AutoModel.from_pretrained({folder!r})`"
-    return (
-        f"the encoder of each of the {report.members} members: `AutoModel.from_pretrained({f'{folder}/members/0'!r})`"
-    )
+    first = f"{folder}/members/0"
+    return f"the encoder of each of the {report.members} members: `AutoModel.from_pretrained({first!r})`"
 
 
 def _limits(report: RunReport) -> str:
