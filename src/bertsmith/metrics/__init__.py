@@ -21,6 +21,7 @@ from bertsmith.metrics.entities import (
     span_errors,
     type_confusion,
 )
+from bertsmith.metrics.geometry import alignment, normed, uniformity
 from bertsmith.metrics.multilabel import (
     SCORES,
     USUAL_CUT,
@@ -32,6 +33,7 @@ from bertsmith.metrics.multilabel import (
     per_label,
 )
 from bertsmith.metrics.ranking import auc, auc_interval, ranks
+from bertsmith.metrics.retrieval import Qrels, Rankings, RetrievalScores, retrieval_metrics, retrieval_scores
 from bertsmith.metrics.tally import Tally, accuracy, f1, macro_f1, precision, recall, tally
 
 __all__ = [
@@ -42,9 +44,13 @@ __all__ = [
     "ClassScores",
     "Difference",
     "Interval",
+    "Qrels",
+    "Rankings",
+    "RetrievalScores",
     "SpanError",
     "Tally",
     "accuracy",
+    "alignment",
     "auc",
     "auc_interval",
     "best_cut",
@@ -63,6 +69,7 @@ __all__ = [
     "micro_f1",
     "multilabel_intervals",
     "multilabel_metrics",
+    "normed",
     "paired_difference",
     "pearson",
     "per_class",
@@ -72,9 +79,12 @@ __all__ = [
     "precision",
     "ranks",
     "recall",
+    "retrieval_metrics",
+    "retrieval_scores",
     "span_errors",
     "spearman",
     "tally",
     "tempered",
     "type_confusion",
+    "uniformity",
 ]

@@ -9,12 +9,22 @@ from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from bertsmith.config import Config, parse_config, with_settings
 from bertsmith.data import BatchPlan, Columns
-from bertsmith.encoder import Activations
+from bertsmith.encoder import Activations, FirstPositions
 from bertsmith.encoder.config import Probability
 from bertsmith.errors import UserError
 from bertsmith.features import Features
 from bertsmith.files import write_text
-from bertsmith.finetuning import AIMS, AnyAim, AskedDocument, Classification, Distill, RDrop, Truncate, require_fit
+from bertsmith.finetuning import (
+    AIMS,
+    AnyAim,
+    AskedDocument,
+    Classification,
+    Distill,
+    RDrop,
+    Truncate,
+    WarmStart,
+    require_fit,
+)
 from bertsmith.heads import AnyHead, Linear
 from bertsmith.losses import AnyCriterion, CrossEntropy
 from bertsmith.text import Level
@@ -65,26 +75,34 @@ class Start(Config):
     """Where the weights come from: a checkpoint (`model`), or random ones of a shape (`encoder`).
 
     `encoder` is `tiny`, `mini`, `small`, `base`, `large` or the path of a JSON file with the fields
-    of an encoder. `dropout` replaces the hidden and attention dropout of the encoder.
+    of an encoder. `dropout` replaces the hidden and attention dropout of the encoder. `positions` says what
+    the position table of random weights begins as: sinusoids let the first tokens teach more (LOG.md).
 
     Of a checkpoint, `layers` takes the first so many layers only, as RBT3 does (Cui et al. 2021, arXiv
     1906.08101: faster, and a good student for `distill`); `reinit_top` gives the top so many layers,
-    and the pooler, random weights again (Zhang et al. 2021, arXiv 2006.05987 §5: steadier on few texts).
+    and the pooler, random weights again (Zhang et al. 2021, arXiv 2006.05987 §5: steadier on few texts);
+    `stack` puts its layers so many times on each other, to go on pre-training deeper (Gong et al. 2019, ICML).
     """
 
     model: str | None = None
     encoder: str | None = None
     vocabulary: Vocabulary = Vocabulary()
     dropout: Probability | None = None
+    positions: FirstPositions = "random"
     layers: PositiveInt | None = None
+    stack: PositiveInt = 1
     reinit_top: NonNegativeInt = 0
 
     @model_validator(mode="after")
     def _one_of_two(self) -> "Start":
         if (self.model is None) == (self.encoder is None):
             raise ValueError("give either model (a checkpoint) or encoder (a shape, from random weights)")
-        if self.encoder is not None and (self.layers is not None or self.reinit_top):
-            raise ValueError("layers and reinit_top take a checkpoint (model) apart; a shape says its layers itself")
+        if self.encoder is not None and (self.layers is not None or self.reinit_top or self.stack > 1):
+            raise ValueError(
+                "layers, stack and reinit_top rebuild a checkpoint (model); a shape says its layers itself"
+            )
+        if self.model is not None and self.positions != "random":
+            raise ValueError("positions is for random weights (encoder); a checkpoint (model) brings its own")
         return self
 
 
@@ -112,6 +130,7 @@ class FinetuneRecipe(Config):
     selection: Selection = Selection()
     adversarial: Adversarial | None = None
     r_drop: RDrop | None = None
+    warm_start: WarmStart | None = None
     distill: Distill | None = None
     calibrate: bool = False
     precision: Precision = "auto"
@@ -132,6 +151,11 @@ class FinetuneRecipe(Config):
         require_fit(self.task, document=self.document, features=self.features, head=self.head, criterion=self.criterion)
         if self.calibrate and not self.task.calibrates:
             raise ValueError(f"calibrate needs one label a text; task {self.task.kind} has no such probabilities")
+        if self.warm_start is not None and (not self.task.calibrates or self.head.gathers):
+            what = f"head {self.head.kind}" if self.task.calibrates else f"task {self.task.kind}"
+            raise ValueError(
+                f"warm_start needs one label and one vector a text, which {what} does not have; leave it out"
+            )
         return self
 
     @property

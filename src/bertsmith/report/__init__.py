@@ -4,7 +4,8 @@ from bertsmith.report.card import model_card
 from bertsmith.report.finetuning import finetune_report
 from bertsmith.report.folds import write_folds
 from bertsmith.report.masking import mask_page
-from bertsmith.report.outputs import write_outputs, write_pretrained
+from bertsmith.report.multitask import MultiTaskReport, multitask_card, multitask_page, multitask_report
+from bertsmith.report.outputs import write_multitask, write_outputs, write_pretrained
 from bertsmith.report.page import Section, page
 from bertsmith.report.pretraining import CorpusFacts, Courses, PretrainReport, SourceFile, courses, pretrain_page
 from bertsmith.report.pretraining_card import pretraining_card
@@ -22,6 +23,7 @@ from bertsmith.report.run import (
     Split,
     Truncation,
 )
+from bertsmith.report.sts import sts_page, write_sts
 from bertsmith.report.tuned import write_tuned
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "Courses",
     "Curves",
     "LabelSets",
+    "MultiTaskReport",
     "Notice",
     "Numbers",
     "ParameterGroup",
@@ -46,12 +49,18 @@ __all__ = [
     "finetune_report",
     "mask_page",
     "model_card",
+    "multitask_card",
+    "multitask_page",
+    "multitask_report",
     "page",
     "pretrain_page",
     "pretraining_card",
     "run_page",
+    "sts_page",
     "write_folds",
+    "write_multitask",
     "write_outputs",
     "write_pretrained",
+    "write_sts",
     "write_tuned",
 ]
