@@ -16,6 +16,7 @@ from bertsmith.errors import UserError
 if TYPE_CHECKING:
     from bertsmith.data import Record
     from bertsmith.finetuning import Aim, Truncated
+    from bertsmith.recipes import Answering
 
 CHUNK = 2048
 """Texts read, answered and written at a time: memory stays flat, the first answers come early."""
