@@ -36,7 +36,17 @@ OPTIONS = {
     "similar": {"--out", "--corpus", "--top", "--min-count"},
     "vocabulary extend": {"--model", "--out", "--words", "--corpus", "--size"},
     "vocabulary prune": {"--model", "--out", "--corpus", "--min-count", "--size"},
-    "predict": {"--model", "--input", "--output", "--columns", "--probabilities"},
+    "predict": {
+        *("--model", "--input", "--output", "--columns", "--probabilities", "--prompt", "--prompt-pair"),
+    },
+    "encode": {
+        *("--model", "--input", "--output", "--pooling", "--normalize", "--whiten", "--whiten-on", "--dim"),
+        *("--prompt", "--max-length", "--columns", "--lines", "--save"),
+    },
+    "sts": {
+        *("--model", "--data", "--pooling", "--whiten", "--whiten-on", "--dim", "--prompt", "--prompt-pair"),
+        *("--max-length", "--columns", "--report"),
+    },
 }
 """Frozen: a new setting goes into the recipe, where --set reaches it."""
 HEAVY = ("torch", "transformers", "matplotlib", "pyarrow", "sklearn", "numpy", "huggingface_hub", "tokenizers")
