@@ -42,7 +42,17 @@ OPTIONS = {
     "tune": {"--out", "--dev", "--grid", "--search", "--tpe", "--seeds", "--prune"} | MANY,
     "vocabulary extend": {"--model", "--out", "--words", "--corpus", "--size"},
     "vocabulary prune": {"--model", "--out", "--corpus", "--min-count", "--size"},
-    "predict": {"--model", "--input", "--output", "--task", "--columns", "--probabilities"},
+    "predict": {
+        *("--model", "--input", "--output", "--task", "--columns", "--probabilities", "--prompt", "--prompt-pair"),
+    },
+    "encode": {
+        *("--model", "--input", "--output", "--pooling", "--normalize", "--whiten", "--whiten-on", "--dim"),
+        *("--prompt", "--max-length", "--columns", "--lines", "--save"),
+    },
+    "sts": {
+        *("--model", "--data", "--pooling", "--whiten", "--whiten-on", "--dim", "--prompt", "--prompt-pair"),
+        *("--max-length", "--columns", "--report"),
+    },
 }
 """Frozen: a new setting goes into the recipe, where --set reaches it."""
 HEAVY = ("torch", "transformers", "matplotlib", "pyarrow", "sklearn", "numpy", "huggingface_hub", "tokenizers")
