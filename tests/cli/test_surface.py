@@ -23,6 +23,7 @@ MANY = {
 }
 OPTIONS = {
     "check": {"--train", "--dev", "--test", "--model", "--task", "--columns", "--max-length"},
+    "convert": {"--from", "--out", "--config", "--part", "--trained-as"},
     "demo": {"--out", "--language"} | TRAINS,
     "doctor": set(),
     "evaluate": {"--model", "--data", "--task", "--columns"},
@@ -33,6 +34,7 @@ OPTIONS = {
     | TRAINS,
     "folds": {"--out", "--k"} | MANY,
     "mask": {"--objective", "--model", "--variant", "--entities", "--similar", "--html"},
+    "paraphrase": {"--model", "--n", "--input", "--output", "--columns", "--threshold", "--judge"},
     "pretrain": {
         *("--out", "--objective", "--corpus", "--model", "--encoder", "--steps", "--batch-size", "--max-length"),
         *("--lr", "--entities", "--similar", "--shards", "--processes", "--preset", "--exclude", "--epochs"),

@@ -13,6 +13,7 @@ from cyclopts import App, CycloptsError
 
 from bertsmith.cli import (
     check,
+    convert,
     demo,
     doctor,
     encode,
@@ -20,6 +21,7 @@ from bertsmith.cli import (
     finetune,
     folds,
     mask,
+    paraphrase,
     predict,
     pretrain,
     similar,
@@ -57,6 +59,8 @@ COMMANDS = (
     mask.mask,
     similar.similar,
     vocabulary.vocabulary,
+    convert.convert,
+    paraphrase.paraphrase,
     doctor.doctor,
 )
 for command in COMMANDS:

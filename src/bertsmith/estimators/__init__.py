@@ -4,6 +4,7 @@ from bertsmith.estimators.classifiers import Classifier, PairClassifier
 from bertsmith.estimators.mteb import MtebModel
 from bertsmith.estimators.multitask import MultiTask
 from bertsmith.estimators.numbers import Regressor
+from bertsmith.estimators.paraphraser import Paraphraser
 from bertsmith.estimators.sentences import SentenceEncoder
 from bertsmith.estimators.tagger import Entity, Tagger
 from bertsmith.estimators.validation import cross_validate
@@ -14,6 +15,7 @@ __all__ = [
     "MtebModel",
     "MultiTask",
     "PairClassifier",
+    "Paraphraser",
     "Regressor",
     "SentenceEncoder",
     "Tagger",

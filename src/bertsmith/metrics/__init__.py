@@ -35,6 +35,7 @@ from bertsmith.metrics.multilabel import (
 from bertsmith.metrics.ranking import auc, auc_interval, ranks
 from bertsmith.metrics.retrieval import Qrels, Rankings, RetrievalScores, retrieval_metrics, retrieval_scores
 from bertsmith.metrics.tally import Tally, accuracy, f1, macro_f1, precision, recall, tally
+from bertsmith.metrics.writing import Distinct, copy_rate, distinct
 
 __all__ = [
     "NOTHING",
@@ -43,6 +44,7 @@ __all__ = [
     "Calibration",
     "ClassScores",
     "Difference",
+    "Distinct",
     "Interval",
     "Qrels",
     "Rankings",
@@ -60,8 +62,10 @@ __all__ = [
     "classification_intervals",
     "classification_metrics",
     "confusion",
+    "copy_rate",
     "correlation_intervals",
     "correlation_metrics",
+    "distinct",
     "entity_intervals",
     "entity_metrics",
     "f1",

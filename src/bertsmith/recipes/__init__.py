@@ -1,12 +1,14 @@
 """Runs as values: a recipe and rows in, a trained and measured model out. The only place where siblings meet."""
 
 from bertsmith.recipes.bundle import Bundle, LabelType, load_bundle, load_tasks, save_bundle, save_tasks, tasks_of
+from bertsmith.recipes.conversion import Conversion, ConversionRecipe, conversion_recipe, convert
 from bertsmith.recipes.counting import TOO_MANY_DEGRADED, degraded_warning
 from bertsmith.recipes.encoding import EncodeRecipe, EncodeResult, Whiten, encode_file, encode_recipe, fit_whitening
 from bertsmith.recipes.ensemble import Answering, Ensemble, load_model, save_model
 from bertsmith.recipes.evaluation import Measured, evaluate_bundle, measure
 from bertsmith.recipes.finetuning import Rehearsal, finetune, rehearse
 from bertsmith.recipes.folder import LOG, METRICS, RECIPE, finish_folder, is_complete, require_run
+from bertsmith.recipes.judging import Judge
 from bertsmith.recipes.leaks import Leak
 from bertsmith.recipes.multitask_schema import FinalStage, MultiTaskRecipe, TaskRecipe, multitask_recipe
 from bertsmith.recipes.multitasking import (
@@ -17,6 +19,8 @@ from bertsmith.recipes.multitasking import (
     read_task_splits,
     rehearse_multitask,
 )
+from bertsmith.recipes.paraphrase_schema import Counted, ParaphraseRecipe, Similar, paraphrase_recipe
+from bertsmith.recipes.paraphrasing import AT_ONCE, Paraphrased, Session, paraphrase
 from bertsmith.recipes.pretrain_result import PretrainResult
 from bertsmith.recipes.pretraining import pretrain, save_pretrained
 from bertsmith.recipes.pretraining_schema import PretrainRecipe, pretrain_recipe
@@ -39,14 +43,19 @@ from bertsmith.recipes.sts import StsRecipe, evaluate_sts, sts_recipe
 from bertsmith.recipes.sts_result import StsMean, StsResult, StsScore
 from bertsmith.recipes.sts_sets import Published, ScoredPairs, read_pairs
 from bertsmith.recipes.vocabulary import Extension, Pruning, Resized, extend, prune, vocabulary_recipe
+from bertsmith.recipes.writing import WritingModel, load_writing_model
 
 __all__ = [
+    "AT_ONCE",
     "LOG",
     "METRICS",
     "RECIPE",
     "TOO_MANY_DEGRADED",
     "Answering",
     "Bundle",
+    "Conversion",
+    "ConversionRecipe",
+    "Counted",
     "DataFiles",
     "EncodeRecipe",
     "EncodeResult",
@@ -55,12 +64,15 @@ __all__ = [
     "FinalStage",
     "FinetuneRecipe",
     "FinetuneResult",
+    "Judge",
     "LabelType",
     "Leak",
     "LearnedWords",
     "Measured",
     "MultiTaskRecipe",
     "MultiTaskResult",
+    "ParaphraseRecipe",
+    "Paraphrased",
     "PretrainRecipe",
     "PretrainResult",
     "Pruning",
@@ -70,6 +82,8 @@ __all__ = [
     "Rows",
     "ScoredPairs",
     "SentenceBundle",
+    "Session",
+    "Similar",
     "SimilarRecipe",
     "Splits",
     "Start",
@@ -81,6 +95,9 @@ __all__ = [
     "TaskSplits",
     "Vocabulary",
     "Whiten",
+    "WritingModel",
+    "conversion_recipe",
+    "convert",
     "degraded_warning",
     "encode_file",
     "encode_recipe",
@@ -98,12 +115,15 @@ __all__ = [
     "load_model",
     "load_sentence_bundle",
     "load_tasks",
+    "load_writing_model",
     "make_splits",
     "make_task_splits",
     "measure",
     "merged",
     "multitask",
     "multitask_recipe",
+    "paraphrase",
+    "paraphrase_recipe",
     "pretrain",
     "pretrain_recipe",
     "prune",
