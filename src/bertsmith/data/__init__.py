@@ -10,6 +10,7 @@ from bertsmith.data.checking import (
     refuse_errors,
     require_trainable,
 )
+from bertsmith.data.items import ItemColumns, ItemFile, ItemKind, TextItem, read_items
 from bertsmith.data.reading import read_records
 from bertsmith.data.record import Columns, Label, LabelKind, Marks, PairKind, Record
 from bertsmith.data.splitting import Split, split_records, stratified_split
@@ -31,6 +32,9 @@ __all__ = [
     "CheckReport",
     "Columns",
     "Finding",
+    "ItemColumns",
+    "ItemFile",
+    "ItemKind",
     "Label",
     "LabelKind",
     "Marks",
@@ -38,6 +42,7 @@ __all__ = [
     "Record",
     "Sentence",
     "Split",
+    "TextItem",
     "TokenBudget",
     "check_files",
     "check_splits",
@@ -45,6 +50,7 @@ __all__ = [
     "is_conll",
     "plan_batches",
     "plan_inference",
+    "read_items",
     "read_records",
     "read_spans_of_row",
     "read_tagged",

@@ -25,7 +25,7 @@ class InBatch(VectorLoss):
     """
 
     most_roles: ClassVar[int | None] = None
-    meets: ClassVar[bool] = True
+    negatives: ClassVar[bool] = True
     kind: Literal["in_batch"] = "in_batch"
     temperature: PositiveFloat = 0.05
     hard_negative_weight: PositiveFloat = 1.0
@@ -74,7 +74,7 @@ class AllPairs(VectorLoss):
     Su's SimCSE, 30 in SimBERT.
     """
 
-    meets: ClassVar[bool] = True
+    negatives: ClassVar[bool] = True
     kind: Literal["all_pairs"] = "all_pairs"
     scale: PositiveFloat = 20.0
 

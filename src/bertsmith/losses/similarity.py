@@ -21,7 +21,6 @@ class CoSent(VectorLoss):
     """
 
     labelled: ClassVar[bool] = True
-    meets: ClassVar[bool] = True
     kind: Literal["cosent"] = "cosent"
     scale: PositiveFloat = 20.0
 

@@ -21,7 +21,6 @@ class TeacherSimilarities(VectorLoss):
     fewest_roles: ClassVar[int] = 1
     most_roles: ClassVar[int | None] = None
     taught: ClassVar[bool] = True
-    meets: ClassVar[bool] = True
     kind: Literal["teacher_similarities"] = "teacher_similarities"
     weight: PositiveFloat = 100.0
 

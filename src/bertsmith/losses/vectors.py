@@ -41,14 +41,15 @@ class VectorLoss(Config, ABC):
     """A loss of vectors before it has weights.
 
     `fewest_roles` and `most_roles` say how many texts an item may have (None: any number). `labelled`,
-    `taught`: it needs labels, a teacher. `meets`: items meet as each other's negatives, or in order.
+    `taught`: it needs labels, a teacher. `negatives`: the texts of other
+    items are negatives.
     """
 
     fewest_roles: ClassVar[int] = 2
     most_roles: ClassVar[int | None] = 2
     labelled: ClassVar[bool] = False
     taught: ClassVar[bool] = False
-    meets: ClassVar[bool] = False
+    negatives: ClassVar[bool] = False
 
     @abstractmethod
     def build(self, width: int, outputs: int, *, generator: torch.Generator | None = None) -> "VectorCriterion":

@@ -72,7 +72,7 @@ def joined(dtype: torch.dtype, device: torch.device, ranks: Ranks = ALONE) -> St
         with autocast(dtype, device):
             live = _Read(*learner.read(last))
         own = torch.cat([*vectors, live.vectors.detach()])
-        gradients, sums = _of_vectors(learner, texts, own, scales, ranks, autocast(dtype, device))
+        gradients, sums = _of_vectors(learner, texts, own, scales, ranks)
         pieces = list(gradients.split([len(some) for some in (*vectors, live.vectors)]))
         sums = _added(sums, live.carry(pieces.pop(), scales))
         after = _generators(device)
@@ -98,21 +98,21 @@ class _Read(NamedTuple):
         roots = [self.vectors, *self.sums.values()]
         slopes = [gradient, *(scales[name].to(value.dtype) for name, value in self.sums.items())]
         pairs = [(root, slope) for root, slope in zip(roots, slopes, strict=True) if root.requires_grad]
-        torch.autograd.backward([root for root, _ in pairs], [slope for _, slope in pairs])
+        if pairs:
+            torch.autograd.backward([root for root, _ in pairs], [slope for _, slope in pairs])
         return {name: value.detach() for name, value in self.sums.items()}
 
 
 def _of_vectors(
-    model: Joining, batch: JoinedBatch, own: Tensor, scales: Sums, ranks: Ranks, half: torch.autocast
+    model: Joining, batch: JoinedBatch, own: Tensor, scales: Sums, ranks: Ranks
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The gradients of the vectors of this process, and the sums of the losses.
 
     Every process computes the loss of all vectors, so nothing has to travel back; only the leading
-    one counts it and what it teaches the weights of the loss itself.
+    one counts it and what it teaches the weights of the loss itself. It is computed without autocast.
     """
     vectors = ranks.gathered(own, first=batch.first, total=batch.items).requires_grad_()
-    with half:
-        sums = model.joined(vectors, batch)
+    sums = model.joined(vectors, batch)
     total = torch.stack([sums[name] * scales[name] for name in sums]).sum()
     total.backward(inputs=None if ranks.leads else [vectors])  # type: ignore[no-untyped-call]
     assert vectors.grad is not None
