@@ -77,7 +77,7 @@ def make_item_splits(
                 where=file.name,
             )
     train, excluded = _without_excluded(train, stage.data)
-    if stage.examples == "groups":
+    if "groups" in (stage.examples, train.kind):
         train, single = _groups_of_two(train)
         excluded += single
     notes = [*train.notes, *excluded]
@@ -118,7 +118,7 @@ def training_items(splits: ItemSplits, stage: Stage, *, seed: int, labels: Seque
     if stage.examples in ("copies", "texts"):
         slots = np.arange(len(numbered.texts))[:, None].repeat(2 if stage.examples == "copies" else 1, axis=1)
         return Items(numbered.texts, classes, _Always(slots), Partners.of(_none(), len(keys)))
-    if splits.train.kind == "groups" or stage.examples == "groups":
+    if "groups" in (stage.examples, splits.train.kind):
         joined = tied([[("group", number), *(keys[text] for text in each)] for number, each in _named(numbered)])
         owner = np.unique(np.array(joined, dtype=object), return_inverse=True)[1].astype(np.int64)
         for number, each in enumerate(numbered.members):
