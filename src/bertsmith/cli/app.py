@@ -11,7 +11,19 @@ from typing import Any
 
 from cyclopts import App, CycloptsError
 
-from bertsmith.cli import check, demo, doctor, evaluate, finetune, mask, predict, pretrain, similar, vocabulary
+from bertsmith.cli import (
+    check,
+    contrast,
+    demo,
+    doctor,
+    evaluate,
+    finetune,
+    mask,
+    predict,
+    pretrain,
+    similar,
+    vocabulary,
+)
 from bertsmith.cli.check import ErrorsFound
 from bertsmith.cli.output import forget_stdout, print_error
 from bertsmith.errors import Interrupted, UserError
@@ -35,6 +47,7 @@ COMMANDS = (
     predict.predict,
     evaluate.evaluate,
     pretrain.pretrain,
+    contrast.contrast,
     mask.mask,
     similar.similar,
     vocabulary.vocabulary,

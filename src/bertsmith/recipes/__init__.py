@@ -1,6 +1,11 @@
 """Runs as values: a recipe and rows in, a trained and measured model out. The only place where siblings meet."""
 
 from bertsmith.recipes.bundle import Bundle, LabelType, load_bundle, save_bundle
+from bertsmith.recipes.contrast_data import ItemSplits, make_item_splits, read_item_splits
+from bertsmith.recipes.contrast_methods import METHODS
+from bertsmith.recipes.contrast_result import ContrastResult
+from bertsmith.recipes.contrast_schema import ContrastRecipe, contrast_recipe
+from bertsmith.recipes.contrasting import contrast, rehearse_contrast
 from bertsmith.recipes.counting import TOO_MANY_DEGRADED, degraded_warning
 from bertsmith.recipes.evaluation import Measured, evaluate_bundle, measure
 from bertsmith.recipes.finetuning import Rehearsal, finetune, rehearse
@@ -25,14 +30,18 @@ from bertsmith.recipes.vocabulary import Extension, Pruning, Resized, extend, pr
 
 __all__ = [
     "LOG",
+    "METHODS",
     "METRICS",
     "RECIPE",
     "TOO_MANY_DEGRADED",
     "Bundle",
+    "ContrastRecipe",
+    "ContrastResult",
     "DataFiles",
     "Extension",
     "FinetuneRecipe",
     "FinetuneResult",
+    "ItemSplits",
     "LabelType",
     "LearnedWords",
     "Measured",
@@ -46,6 +55,8 @@ __all__ = [
     "Splits",
     "Start",
     "Vocabulary",
+    "contrast",
+    "contrast_recipe",
     "degraded_warning",
     "evaluate_bundle",
     "extend",
@@ -55,16 +66,19 @@ __all__ = [
     "is_complete",
     "learn_similar",
     "load_bundle",
+    "make_item_splits",
     "make_splits",
     "measure",
     "merged",
     "pretrain",
     "pretrain_recipe",
     "prune",
+    "read_item_splits",
     "read_rows",
     "read_splits",
     "recipe_yaml",
     "rehearse",
+    "rehearse_contrast",
     "require_run",
     "require_same_run",
     "save_bundle",

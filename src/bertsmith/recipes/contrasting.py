@@ -96,8 +96,8 @@ def rehearse_contrast(recipe: ContrastRecipe) -> ContrastRehearsal:
     Raises:
         UserError: checkpoint, data and recipe do not fit.
     """
-    splits = [read_item_splits(stage, seed=recipe.seed) for stage in recipe.stages][0]
-    run = prepared_stage(recipe, recipe.stages[0], recipe.start, splits, resolve_device(recipe.device))
+    splits = [read_item_splits(stage, seed=recipe.seed) for stage in recipe.stages]
+    run = prepared_stage(recipe, recipe.stages[0], recipe.start, splits[0], resolve_device(recipe.device))
     cut = run.read.truncated
     return ContrastRehearsal(
         items=len(run.items),

@@ -11,7 +11,7 @@ from bertsmith.recipes.schema import write_recipe
 
 RECIPE, LOG, METRICS, SNAPSHOTS = "recipe.yaml", "log.jsonl", "metrics.json", "checkpoints"
 LEAVES = (
-    *(RECIPE, LOG, METRICS, SNAPSHOTS, "predictions_*.jsonl", "report.html", "README.md"),
+    *(RECIPE, LOG, "log_*.jsonl", METRICS, SNAPSHOTS, "predictions_*.jsonl", "report.html", "README.md"),
     *("config.json", "model.safetensors", "generator"),
     *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt"),
 )
@@ -27,12 +27,12 @@ def prepare_folder(out: Path, recipe: Config, *, keep_snapshots: bool) -> None:
     Raises:
         UserError: the folder cannot be written.
     """
-    kept = (RECIPE, SNAPSHOTS, LOG) if keep_snapshots else (RECIPE,)
+    kept = (RECIPE, SNAPSHOTS, LOG, "log_*.jsonl") if keep_snapshots else (RECIPE,)
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
         (out / METRICS).unlink(missing_ok=True)
         for path in out.iterdir():
-            if path.name not in kept and _is_left_by_a_run(path.name):
+            if not any(fnmatch(path.name, name) for name in kept) and _is_left_by_a_run(path.name):
                 _remove(path)
     write_recipe(recipe, out / RECIPE)
 

@@ -33,7 +33,7 @@ def model_card(report: RunReport, *, folder: str) -> str:
     `folder` is how the reader calls the model's folder.
     """
     header = yaml.safe_dump(_header(report), allow_unicode=True, sort_keys=False)
-    parts = [_about(report), _metrics(report), _use(report, folder), _limits(report), origin(report)]
+    parts = [_about(report), metrics_table(report), _use(report, folder), _limits(report), origin(report)]
     body = "\n".join(part for part in parts if part)
     return printable(f"---\n{header}---\n\n# {inline(report.title)}\n\n{body}")
 
@@ -45,7 +45,7 @@ def _header(report: RunReport) -> dict[str, Any]:
         "pipeline_tag": _pipeline(report),
         "tags": ["bertsmith", report.task],
         "base_model": report.base_model,
-        "metrics": _hub_metrics(report),
+        "metrics": hub_metrics(report),
         "model-index": _model_index(report),
     }
     return {name: value for name, value in header.items() if value}
@@ -55,7 +55,8 @@ def _pipeline(report: RunReport) -> str:
     return "token-classification" if report.task == "tagging" else "text-classification"
 
 
-def _hub_metrics(report: RunReport) -> list[str]:
+def hub_metrics(report: RunReport) -> list[str]:
+    """The names of the metrics on the hub."""
     names = report.held_out.metrics if report.held_out else ()
     return [_HUB_METRICS.get(name, name) for name in names]
 
@@ -85,7 +86,8 @@ def _about(report: RunReport) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _metrics(report: RunReport) -> str:
+def metrics_table(report: RunReport) -> str:
+    """How good the model is on each split."""
     if not report.splits:
         return ""
     lines = ["## How good it is\n", "| split | texts | metric | value | 95 % interval |", "|---|--:|---|--:|---|"]

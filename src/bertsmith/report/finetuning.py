@@ -69,7 +69,7 @@ def finetune_report(result: FinetuneResult, *, log: Path, command: Sequence[str]
         ),
         setup=_setup(result),
         notices=[Notice(level="info", what=note) for note in result.notes],
-        curves=_curves(log, recipe.selection.metric, training.best_step),
+        curves=curves(log, recipe.selection.metric, training.best_step),
         lengths=result.prepared["train"].full_lengths,
         groups=[
             ParameterGroup(
@@ -161,7 +161,8 @@ def _features(features: Features) -> str:
     return f"{features.pooling} of {told}"
 
 
-def _curves(log: Path, metric: str, best_step: int | None) -> Curves | None:
+def curves(log: Path, metric: str, best_step: int | None) -> Curves | None:
+    """How training went, from its log; None if nothing was logged."""
     lines = log_lines(log)
     updates = [line for line in lines if "loss" in line]
     evaluations = [line for line in lines if metric in line.get("evaluation", {})]
