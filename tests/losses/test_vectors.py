@@ -157,6 +157,8 @@ def test_pair_classes_equal_sentence_transformers():
     from sentence_transformers.sentence_transformer.losses import SoftmaxLoss
 
     class Model(nn.Module):
+        device = torch.device("cpu")
+
         def forward(self, features):
             return {"sentence_embedding": features["vectors"]}
 
