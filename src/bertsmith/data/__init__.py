@@ -11,6 +11,7 @@ from bertsmith.data.checking import (
     require_trainable,
 )
 from bertsmith.data.items import ItemColumns, ItemFile, ItemKind, TextItem, read_items
+from bertsmith.data.qrels import read_qrels
 from bertsmith.data.reading import read_records
 from bertsmith.data.record import Columns, Label, LabelKind, Marks, PairKind, Record
 from bertsmith.data.splitting import Split, split_records, stratified_split
@@ -51,6 +52,7 @@ __all__ = [
     "plan_batches",
     "plan_inference",
     "read_items",
+    "read_qrels",
     "read_records",
     "read_spans_of_row",
     "read_tagged",

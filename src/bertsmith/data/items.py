@@ -81,7 +81,7 @@ def read_items(
         lines = TextLines(read_chunks(path), name, encoding)
         items = [TextItem((line.strip(),), None, lines.place()) for line in lines if line.strip()]
         _require_kind("texts", wanted, name)
-        return _file("texts", items, name)
+        return _file("texts", items, path)
     rows = list(raw_rows(path, encoding))
     if not rows:
         raise refusal(name, "the file holds no rows of data", "empty_file")
@@ -92,17 +92,17 @@ def read_items(
     if wanted == "labelled" and found == "scored":
         found = "labelled"
     if wanted == "texts":
-        return _file("texts", _single_texts(placed, found, columns), name)
+        return _file("texts", _single_texts(placed, found, columns), path)
     if wanted in ("pairs", "groups") and found == "scored":
-        return _positives(placed, columns, positive_from, name)
+        return _positives(placed, columns, positive_from, path.name)
     _require_kind(found, wanted, name)
-    return _file(found, _READERS[found](placed, columns), name)
+    return _file(found, _READERS[found](placed, columns), path)
 
 
-def _file(kind: ItemKind, items: Sequence[TextItem], name: str) -> ItemFile:
+def _file(kind: ItemKind, items: Sequence[TextItem], path: Path) -> ItemFile:
     if not items:
-        raise refusal(name, "the file holds no rows of data", "empty_file")
-    return ItemFile(kind, tuple(items), name)
+        raise refusal(display_name(path), "the file holds no rows of data", "empty_file")
+    return ItemFile(kind, tuple(items), path.name)
 
 
 _FITS: dict[str, tuple[ItemKind, ...]] = {"pairs": ("triplets", "groups"), "groups": ("pairs",)}

@@ -1,68 +1,120 @@
-"""How early the right one is found among many by the cosine: recall at the first places, mean reciprocal rank."""
+"""How well a search ranks: recall, hits, reciprocal rank, average precision, nDCG, as trec_eval computes them.
 
-from collections.abc import Callable
+Judgements (qrels) say for each query which documents are relevant and how much; a document without a
+judgement, or with 0, is not relevant. What is ranked is best first. All numbers are means over queries.
+"""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 
+from bertsmith.errors import UserError
 from bertsmith.metrics.bootstrap import RESAMPLES, Interval, bootstrap, percentile_interval
 
-_SCORES_AT_ONCE = 1 << 24
-PLACES = (1, 10)
-RANK_METRICS = (*(f"recall@{place}" for place in PLACES), "mrr")
-"""The figures of first ranks."""
+Qrels = Mapping[Any, Mapping[Any, float]]
+"""Query -> document -> how relevant: 0 not at all, 1 relevant, more where there are grades."""
+
+Rankings = Mapping[Any, Sequence[Any]]
+"""Query -> documents, best first."""
+
+CUTOFFS = (1, 3, 5, 10, 100)
 
 
-def first_ranks(
-    queries: Float[np.ndarray, "queries width"],
-    candidates: Float[np.ndarray, "candidates width"],
-    right: Callable[[slice], Bool[np.ndarray, "some candidates"]],
-    *,
-    own: Int[np.ndarray, "queries"] | None = None,
-) -> Int[np.ndarray, "queries"]:
-    """For each query the rank, from 1, of the best of its right candidates; 0 where there is none.
+@dataclass(frozen=True, slots=True)
+class RetrievalScores:
+    """The metrics of every query; `left_out` are judged queries without any relevant document."""
 
-    Vectors have length 1. `right` tells which candidates are right for some queries; `own` are the
-    places of the queries among the candidates, which do not count. Of equal scores the wrong one comes
-    first: who cannot tell them apart has not found anything.
+    queries: tuple[Hashable, ...]
+    values: Mapping[str, Float[np.ndarray, "queries"]]
+    left_out: int = 0
+
+    def means(self) -> dict[str, float]:
+        """Each metric over all queries."""
+        return {name: float(values.mean()) for name, values in self.values.items()}
+
+    def intervals(self, *, resamples: int = RESAMPLES, seed: int = 0) -> dict[str, Interval]:
+        """95 % percentile intervals of the means, by bootstrap over queries."""
+        table = np.stack(list(self.values.values()))
+        rows = np.arange(len(self.queries))
+        drawn = bootstrap(rows, lambda counts: table @ counts.T / len(rows), resamples=resamples, seed=seed)
+        found = {name: percentile_interval(values) for name, values in zip(self.values, drawn, strict=True)}
+        return {name: interval for name, interval in found.items() if interval is not None}
+
+
+def retrieval_scores(rankings: Rankings, qrels: Qrels, *, cutoffs: Sequence[int] = CUTOFFS) -> RetrievalScores:
+    """`recall@k`, `hit@k`, `precision@k`, `ndcg@k`, `mrr@k` for each cutoff; `mrr` and `map` of all that is ranked.
+
+    recall: share of the relevant documents among the first k. hit: whether any is. mrr: 1 / rank of the first
+    relevant one, 0 if none. map: mean of the precisions at each relevant one, found or not. ndcg: grades
+    discounted by log2(rank + 1), over what the best order would give (Järvelin & Kekäläinen 2002). A judged
+    query that is not ranked counts with 0 throughout.
+
+    Raises:
+        UserError: no query has a relevant document, or a document stands twice in one ranking.
     """
-    ranks = np.zeros(len(queries), dtype=np.int64)
-    at_once = max(1, _SCORES_AT_ONCE // max(len(candidates), 1))
-    for start in range(0, len(queries), at_once):
-        rows = slice(start, min(start + at_once, len(queries)))
-        scores, hits = queries[rows] @ candidates.T, right(rows)
-        if own is not None:
-            scores[np.arange(len(scores)), own[rows]] = -np.inf
-        counting = np.isfinite(scores)
-        best = np.where(hits & counting, scores, -np.inf).max(1, initial=-np.inf)
-        wrong = ~hits & counting & (scores >= best[:, None])
-        ranks[rows] = np.where(np.isfinite(best), wrong.sum(1) + 1, 0)
-    return ranks
+    judged = {query: grades for query, grades in qrels.items() if any(grade > 0 for grade in grades.values())}
+    if not judged:
+        raise UserError(
+            f"none of the {len(qrels)} judged queries has a relevant document (relevance above 0); "
+            "retrieval cannot be measured",
+            code="no_relevant",
+        )
+    gains = [_gains(query, rankings.get(query, ()), grades) for query, grades in judged.items()]
+    ideals = [sorted((grade for grade in grades.values() if grade > 0), reverse=True) for grades in judged.values()]
+    relevant = np.array([len(ideal) for ideal in ideals], dtype=np.float64)
+    values = _values(_table(gains), _table(ideals), relevant, sorted(set(cutoffs)))
+    return RetrievalScores(tuple(judged), values, left_out=len(qrels) - len(judged))
 
 
-def rank_metrics(ranks: Int[np.ndarray, "queries"]) -> dict[str, float]:
-    """`recall@1`, `recall@10` (a right one among so many) and `mrr` (mean of 1 / rank), of first ranks."""
-    return {name: float(values.mean()) for name, values in _by_query(ranks).items()}
+def retrieval_metrics(rankings: Rankings, qrels: Qrels, *, cutoffs: Sequence[int] = CUTOFFS) -> dict[str, float]:
+    """The means of `retrieval_scores`.
+
+    Raises:
+        UserError: as `retrieval_scores`.
+    """
+    return retrieval_scores(rankings, qrels, cutoffs=cutoffs).means()
 
 
-def rank_intervals(
-    ranks: Int[np.ndarray, "queries"], *, resamples: int = RESAMPLES, seed: int = 0
-) -> dict[str, Interval]:
-    """95 % intervals of the same metrics, by bootstrap over queries."""
-    kinds, places = np.unique(ranks, return_inverse=True)
-    found = {}
-    for name, values in _by_query(kinds).items():
-
-        def mean(counts: Int[np.ndarray, "some kinds"], values: np.ndarray = values) -> np.ndarray:
-            return np.asarray(counts @ values / len(places))
-
-        draws = bootstrap(places, mean, resamples=resamples, seed=seed)
-        if (interval := percentile_interval(draws)) is not None:
-            found[name] = interval
-    return found
+def _gains(query: Hashable, ranked: Sequence[Hashable], grades: Mapping[Hashable, float]) -> list[float]:
+    if len(set(ranked)) != len(ranked):
+        raise UserError(f"query {query!r}: a document stands twice in its ranking; rank each once", code="ranked_twice")
+    return [max(grades.get(document, 0.0), 0.0) for document in ranked]
 
 
-def _by_query(ranks: Int[np.ndarray, "queries"]) -> dict[str, Float[np.ndarray, "queries"]]:
-    found = ranks > 0
-    recalls = {f"recall@{place}": (found & (ranks <= place)).astype(np.float64) for place in PLACES}
-    return {**recalls, "mrr": np.where(found, 1 / np.maximum(ranks, 1), 0.0)}
+def _table(rows: Sequence[Sequence[float]]) -> Float[np.ndarray, "queries depth"]:
+    """Rows of numbers side by side, zeros behind."""
+    lengths = np.array([len(row) for row in rows])
+    table = np.zeros((len(rows), max(int(lengths.max()), 1)))
+    table[np.arange(table.shape[1]) < lengths[:, None]] = np.concatenate([np.asarray(row, dtype=float) for row in rows])
+    return table
+
+
+def _values(
+    gains: Float[np.ndarray, "queries depth"],
+    ideal: Float[np.ndarray, "queries best"],
+    relevant: Float[np.ndarray, "queries"],
+    cutoffs: Sequence[int],
+) -> dict[str, Float[np.ndarray, "queries"]]:
+    hits = gains > 0
+    found = np.cumsum(hits, axis=1)
+    first = np.where(hits.any(1), 1 / (hits.argmax(1) + 1), 0.0)
+    precisions = found / np.arange(1, gains.shape[1] + 1)
+    values = {"map": (precisions * hits).sum(1) / relevant, "mrr": first}
+    for cut in cutoffs:
+        among = found[:, min(cut, found.shape[1]) - 1]
+        values |= {
+            f"recall@{cut}": among / relevant,
+            f"hit@{cut}": (among > 0).astype(np.float64),
+            f"precision@{cut}": among / cut,
+            f"mrr@{cut}": np.where(first >= 1 / cut, first, 0.0),
+            f"ndcg@{cut}": _discounted(gains, cut) / _discounted(ideal, cut),
+        }
+    return values
+
+
+def _discounted(gains: Float[np.ndarray, "queries depth"], cut: int) -> Float[np.ndarray, "queries"]:
+    kept = gains[:, :cut]
+    return np.asarray(kept @ (1 / np.log2(np.arange(2, kept.shape[1] + 2))))

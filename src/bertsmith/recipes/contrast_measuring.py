@@ -1,24 +1,29 @@
 """How good the vectors are on items set aside: scored pairs, triplets, pairs and groups, each in its own figures."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from bertsmith.data import ItemFile
-from bertsmith.data.grams import comparable
 from bertsmith.errors import UserError
 from bertsmith.metrics import Interval, correlation_intervals, correlation_metrics
 from bertsmith.metrics.bootstrap import bootstrap, percentile_interval
-from bertsmith.metrics.retrieval import RANK_METRICS, first_ranks, rank_intervals, rank_metrics
+from bertsmith.metrics.retrieval import RetrievalScores, retrieval_scores
 from bertsmith.recipes.contrast_data import Numbered
 
 METRIC = {"scored": "spearman", "triplets": "accuracy", "pairs": "mrr", "groups": "mrr"}
 """What the best weights are chosen by, for each kind of items."""
 
-_SHOWN = 5
+DEPTH = 100
+"""Neighbours of each query that are looked at."""
+CUTOFFS = (1, 10)
+FOUND = ("mrr", "recall@1", "recall@10", "hit@1", "hit@10", "ndcg@10")
+"""The figures of a search."""
+
+_SCORES_AT_ONCE = 1 << 24
 UnitVectors = Float[np.ndarray, "texts width"]
 
 
@@ -54,7 +59,7 @@ class ItemMeasure:
     @property
     def names(self) -> tuple[str, ...]:
         """The figures that are measured."""
-        return {"scored": ("spearman", "pearson"), "triplets": ("accuracy",)}.get(self.file.kind, RANK_METRICS)
+        return {"scored": ("spearman", "pearson"), "triplets": ("accuracy",)}.get(self.file.kind, FOUND)
 
     @property
     def truth(self) -> Float[np.ndarray, "items"]:
@@ -69,7 +74,8 @@ class ItemMeasure:
             case "triplets":
                 return {"accuracy": float(self._nearer(vectors).mean())}
             case _:
-                return rank_metrics(self.ranks(vectors))
+                found = self.found(vectors).means()
+                return {name: found[name] for name in FOUND}
 
     def intervals(self, vectors: UnitVectors, *, seed: int) -> dict[str, Interval]:
         """95 % intervals of the same figures, by bootstrap over items."""
@@ -82,43 +88,40 @@ class ItemMeasure:
                 interval = (0.0, 0.0) if shares is None else percentile_interval(shares)
                 return {} if interval is None else {"accuracy": interval}
             case _:
-                return rank_intervals(self.ranks(vectors), seed=seed)
+                intervals = self.found(vectors).intervals(seed=seed)
+                return {name: intervals[name] for name in FOUND if name in intervals}
 
     def cosines(self, vectors: UnitVectors) -> Float[np.ndarray, "items others"]:
         """The cosine of the first text of each item with each of its others."""
         slots = np.stack(self.numbered.members)
         return np.asarray(np.einsum("iw,iow->io", vectors[slots[:, 0]], vectors[slots[:, 1:]]))
 
-    def ranks(self, vectors: UnitVectors) -> Int[np.ndarray, "queries"]:
-        """The rank of the first right text for each query.
+    def found(self, vectors: UnitVectors) -> RetrievalScores:
+        """What each query finds among its `DEPTH` nearest texts.
 
         Of pairs the first texts are queries, sought are their partners among all second texts; of groups each
         text is a query, sought are the others of its group among all texts.
         """
-        if self.file.kind == "pairs":
-            slots = np.stack([each[:2] for each in self.numbered.members])
-            keys = [comparable(text) for text in self.numbered.texts]
-            classes = np.unique(np.array(keys, dtype=object), return_inverse=True)[1].astype(np.int64)
-            candidates, places = np.unique(slots[:, 1], return_inverse=True)
-            wanted = classes[slots[:, 0]]
-            partners: dict[int, list[int]] = {}
-            for query, place in zip(wanted.tolist(), places.tolist(), strict=True):
-                partners.setdefault(query, []).append(place)
-
-            def right(rows: slice) -> Bool[np.ndarray, "some candidates"]:
-                hits = np.zeros((len(wanted[rows]), len(candidates)), dtype=bool)
-                for row, query in enumerate(wanted[rows].tolist()):
-                    hits[row, partners[query]] = True
-                return hits
-
-            return first_ranks(vectors[slots[:, 0]], vectors[candidates], right)
-        owners = np.concatenate([np.full(len(each), number) for number, each in enumerate(self.numbered.members)])
-        texts = np.concatenate(self.numbered.members)
-        found = first_ranks(
-            vectors[texts], vectors[texts], lambda rows: owners[rows, None] == owners[None], own=np.arange(len(texts))
+        right = self._right()
+        queries = np.array(list(right), dtype=np.int64)
+        pairs = self.file.kind == "pairs"
+        candidates = np.unique([each[1] for each in self.numbered.members] if pairs else queries)
+        rankings = nearest(vectors, queries, candidates, right, with_itself=pairs)
+        return retrieval_scores(
+            rankings, {query: dict.fromkeys(some, 1.0) for query, some in right.items()}, cutoffs=CUTOFFS
         )
-        sizes = np.bincount(owners)
-        return np.asarray(found[sizes[owners] > 1])
+
+    def _right(self) -> dict[int, set[int]]:
+        """For each query the texts that are right."""
+        right: dict[int, set[int]] = {}
+        for each in self.numbered.members:
+            texts = each.tolist()
+            if self.file.kind == "pairs":
+                right.setdefault(texts[0], set()).add(texts[1])
+                continue
+            for text in texts if len(set(texts)) > 1 else ():
+                right.setdefault(text, set()).update(other for other in texts if other != text)
+        return right
 
     def lines(self, vectors: UnitVectors) -> Iterator[dict[str, Any]]:
         """A row for each item, or query, as predictions_*.jsonl has it."""
@@ -129,18 +132,41 @@ class ItemMeasure:
                 said = {"similarity": found[0]} if len(found) == 1 else {"similarities": found}
                 yield {**dict(zip(names, item.texts, strict=True)), **label, **said}
             return
-        groups = self.file.kind == "groups"
-        queries = (
-            [text for item in self.file.items if len(item.texts) > 1 for text in item.texts]
-            if groups
-            else [item.texts[0] for item in self.file.items]
-        )
-        for text, rank in zip(queries, self.ranks(vectors).tolist(), strict=True):
-            yield {"text": text, "rank": rank}
+        scores, texts = self.found(vectors), self.numbered.texts
+        for place, query in enumerate(scores.queries):
+            figures = {name: float(scores.values[name][place]) for name in FOUND}
+            yield {"text": texts[query], **figures}
 
     def _nearer(self, vectors: UnitVectors) -> np.ndarray:
         found = self.cosines(vectors)
         return np.asarray(found[:, 0] > found[:, 1:].max(1))
+
+
+def nearest(
+    vectors: UnitVectors,
+    queries: Int[np.ndarray, "queries"],
+    candidates: Int[np.ndarray, "candidates"],
+    right: Mapping[int, set[int]],
+    *,
+    with_itself: bool,
+) -> dict[int, list[int]]:
+    """The `DEPTH` nearest candidates of each query; it is one itself only with `with_itself`.
+
+    Of equal scores a wrong one comes first: an encoder to which all texts are the same has found nothing.
+    """
+    rankings = {}
+    at_once, depth = max(1, _SCORES_AT_ONCE // len(candidates)), min(DEPTH + 1, len(candidates))
+    for start in range(0, len(queries), at_once):
+        some = queries[start : start + at_once]
+        scores = vectors[some] @ vectors[candidates].T
+        for query, row in zip(some.tolist(), scores, strict=True):
+            hits = np.searchsorted(candidates, list(right[query]))
+            lowered = row.copy()
+            lowered[hits] = np.nextafter(row[hits], np.float32(-np.inf))
+            top = np.argpartition(-lowered, depth - 1)[:depth]
+            order = top[np.argsort(-lowered[top], kind="stable")]
+            rankings[query] = [text for text in candidates[order].tolist() if with_itself or text != query][:DEPTH]
+    return rankings
 
 
 def _names(kind: str, texts: int) -> Sequence[str]:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from bertsmith.encoder.checkpoint import EXTRA
 from bertsmith.encoder.hub import resolve
+from bertsmith.encoder.weights import read_json
 from bertsmith.errors import UserError
 from bertsmith.heads import VocabularyHead
 from bertsmith.losses import Matryoshka, VectorCriterion
@@ -17,7 +18,8 @@ from bertsmith.recipes.contrast_methods import METHODS
 from bertsmith.recipes.contrast_schema import ContrastRecipe, Stage
 from bertsmith.recipes.schema import Start
 from bertsmith.recipes.sentence_bundle import SentenceBundle
-from bertsmith.recipes.sentence_loading import is_sentence_encoder, load_sentence_bundle
+from bertsmith.recipes.sentence_layout import is_layout
+from bertsmith.recipes.sentence_loading import load_sentence_bundle
 from bertsmith.recipes.start import Beginning, begin
 from bertsmith.sentences import Projection, Projector, SentenceEmbedder, SentenceTask, features_named
 from bertsmith.sentences.learner import SentenceLearner
@@ -84,7 +86,9 @@ def _sentence_encoder(start: Start) -> SentenceBundle | None:
     if start.model is None:
         return None
     folder = resolve(start.model)
-    return load_sentence_bundle(folder) if is_sentence_encoder(folder) else None
+    block = read_json(folder / "config.json").get("bertsmith") if (folder / "config.json").is_file() else None
+    ours = isinstance(block, dict) and "sentences" in block
+    return load_sentence_bundle(folder) if ours or is_layout(folder) else None
 
 
 def _task(stage: Stage, beginning: Beginning, before: SentenceBundle | None) -> tuple[SentenceTask, tuple[str, ...]]:

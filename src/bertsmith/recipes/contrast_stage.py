@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from bertsmith.batch import Example
 from bertsmith.errors import UserError
 from bertsmith.losses import CosineRegression
 from bertsmith.recipes.contrast_data import ItemSplits, class_names, training_items
@@ -18,11 +17,10 @@ from bertsmith.recipes.contrast_texts import ReadTexts, noise_for, read_texts, t
 from bertsmith.recipes.schema import Start
 from bertsmith.recipes.sentence_bundle import SentenceBundle
 from bertsmith.sentences.contrasting import EachText, ItemUpdates, Reader
-from bertsmith.sentences.encoding import embed
 from bertsmith.sentences.items import Items
 from bertsmith.sentences.learner import SentenceLearner, differences_by_dropout
 from bertsmith.sentences.simbert import SourceAndTarget
-from bertsmith.training import ParameterGroup, TrainingResult, compute_dtype, parameter_groups, require_metric
+from bertsmith.training import ParameterGroup, TrainingResult, parameter_groups, require_metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +34,8 @@ class StageRun:
     items: Items
     read: ReadTexts
     updates: ItemUpdates
-    dev: "Heldout | None"
-    test: "Heldout | None"
+    dev: ItemMeasure | None
+    test: ItemMeasure | None
     device: torch.device
     groups: tuple[ParameterGroup, ...]
     notes: tuple[str, ...]
@@ -56,12 +54,12 @@ class StageRun:
     @property
     def metric(self) -> str:
         """What the best weights are chosen by, where the recipe leaves it open."""
-        return "loss" if self.dev is None else self.dev.measure.metric
+        return "loss" if self.dev is None else self.dev.metric
 
     def dev_metrics(self) -> dict[str, float]:
         """How good the vectors are on dev, as they would be served."""
         assert self.dev is not None
-        return self.dev.measure.metrics(self._vectors(self.dev))
+        return self.dev.metrics(self._vectors(self.dev))
 
     def result(self, training: TrainingResult, *, measures: bool) -> StageResult:
         """Measure dev and test, unless another process does."""
@@ -69,8 +67,8 @@ class StageRun:
         for name, part in {"dev": self.dev, "test": self.test}.items() if measures else ():
             if part is not None:
                 vectors = self._vectors(part)
-                intervals = part.measure.intervals(vectors, seed=self.recipe.seed)
-                measured[name] = MeasuredItems(part.measure, vectors, part.measure.metrics(vectors), intervals)
+                intervals = part.intervals(vectors, seed=self.recipe.seed)
+                measured[name] = MeasuredItems(part, vectors, part.metrics(vectors), intervals)
         return StageResult(
             stage=self.stage,
             splits=self.splits,
@@ -82,21 +80,9 @@ class StageRun:
             notes=self.notes,
         )
 
-    def _vectors(self, part: "Heldout") -> Float[np.ndarray, "texts width"]:
-        dtype = compute_dtype(self.recipe.precision, self.device)
-        embedder = self.learner.embedder
-        was_training = embedder.training
-        vectors = embed(embedder.eval(), part.examples, device=self.device, dtype=dtype)
-        embedder.train(was_training)
+    def _vectors(self, part: ItemMeasure) -> Float[np.ndarray, "texts width"]:
+        vectors = self.bundle.encode(part.numbered.texts, device=self.device).vectors
         return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12))
-
-
-@dataclass(frozen=True, slots=True)
-class Heldout:
-    """Texts the encoder is measured by, as it reads them when it is used."""
-
-    measure: ItemMeasure
-    examples: list[Example]
 
 
 def prepared_stage(
@@ -127,7 +113,6 @@ def prepared_stage(
         taught=taught,
     )
     parts = {name: ItemMeasure.of(file) for name, file in splits.measured().items()}
-    heldout = {name: Heldout(measure, bundle.reader()(measure.numbered.texts)[0]) for name, measure in parts.items()}
     if "dev" in parts and stage.selection.metric != "auto":
         names = parts["dev"].names
         require_metric(dict.fromkeys(names, 0.0), stage.selection)
@@ -140,8 +125,8 @@ def prepared_stage(
         items=items,
         read=read,
         updates=updates,
-        dev=heldout.get("dev"),
-        test=heldout.get("test"),
+        dev=parts.get("dev"),
+        test=parts.get("test"),
         device=device,
         groups=tuple(parameter_groups(learned.learner, stage.optimizer, stage.freeze)),
         notes=(*splits.notes, *learned.notes, *scaled, *cut, *_dropout_notes(stage, learned.learner, updates, device)),
