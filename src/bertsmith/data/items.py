@@ -181,7 +181,7 @@ def _positives(rows: Placed, columns: ItemColumns, positive_from: float | None, 
 
 def _triplets(rows: Placed, columns: ItemColumns) -> list[TextItem]:
     names = _negatives(rows[0][0], columns)
-    items = []
+    items: list[TextItem] = []
     for row, where in rows:
         anchors = (_text(row, columns.anchor, where), _text(row, columns.positive, where))
         listed = row.get(columns.negative)

@@ -14,9 +14,6 @@ from bertsmith.errors import UserError
 from bertsmith.recipes.contrast_schema import ContrastFiles, Stage
 from bertsmith.sentences.items import Items, Partners, Slots, drawn_pairs
 
-_WANTED: dict[str, ItemKind] = {"copies": "texts"}
-"""What is read for each kind of example, where it is not of the same name."""
-
 _MEASURED = ("pairs", "scored", "triplets", "groups")
 
 
@@ -48,7 +45,7 @@ def read_item_splits(stage: Stage, *, seed: int) -> ItemSplits:
     data = stage.data
     if not data.train:
         raise UserError("no training data: give --train FILE", code="bad_usage")
-    wanted = _WANTED.get(stage.examples, stage.examples)
+    wanted: ItemKind = "texts" if stage.examples == "copies" else stage.examples
     train = read_items(
         Path(data.train), data.columns, wanted=wanted, positive_from=data.positive_from, encoding=data.encoding
     )
@@ -84,8 +81,8 @@ def make_item_splits(
     if dev is None:
         train, dev, told = _set_aside(train, stage, seed)
         notes.append(told)
-    train, told = _sampled(train, stage.data, seed)
-    notes += told
+    train, sampled = _sampled(train, stage.data, seed)
+    notes += sampled
     notes += _seen_before(train, {"dev": dev, "test": test} if stage.data.dev is not None else {"test": test})
     return ItemSplits(train, dev, test, tuple(notes))
 

@@ -133,9 +133,8 @@ class ItemMeasure:
                 yield {**dict(zip(names, item.texts, strict=True)), **label, **said}
             return
         scores, texts = self.found(vectors), self.numbered.texts
-        for place, query in enumerate(scores.queries):
-            figures = {name: float(scores.values[name][place]) for name in FOUND}
-            yield {"text": texts[query], **figures}
+        for place, query in enumerate(self._right()):
+            yield {"text": texts[query], **{name: float(scores.values[name][place]) for name in FOUND}}
 
     def _nearer(self, vectors: UnitVectors) -> np.ndarray:
         found = self.cosines(vectors)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -40,11 +39,12 @@ class Learned:
 
     def bundle(self, recipe: ContrastRecipe) -> SentenceBundle:
         """The sentence encoder as it is now; a writer's head, and SimBERT's linear pooler, are among its heads."""
-        heads = dict(self.heads)
+        heads = {name: tensors for name, tensors in self.heads.items() if name != "pooler"}
         if self.learner.writer is not None:
             heads["mlm"] = dict(self.learner.writer.state_dict())
-            linear = _linear_pooler(self.learner.embedder)
-            heads |= {} if linear is None else {"pooler": dict(linear.linear.state_dict())}
+        linear = _linear_pooler(self.learner.embedder) if "mlm" in heads else None
+        if linear is not None:
+            heads["pooler"] = dict(linear.linear.state_dict())
         return SentenceBundle(self.learner.embedder, self.tokenizer, self.family, recipe.precision, heads)
 
 
@@ -93,18 +93,19 @@ def _sentence_encoder(start: Start) -> SentenceBundle | None:
 
 def _task(stage: Stage, beginning: Beginning, before: SentenceBundle | None) -> tuple[SentenceTask, tuple[str, ...]]:
     """Pooling and dense layers: those of the sentence encoder that is gone on from, or the recipe's."""
+    notes: tuple[str, ...] = ()
     usual = features_named(METHODS[stage.method].pooling) if stage.method in METHODS else features_named("mean")
     if before is not None and stage.features in (None, before.task.features):
-        task, notes = before.task, ()
+        task = before.task
         if task.whitening is not None or task.dim is not None:
-            notes = ("the whitening, or the cut to fewer dimensions, of the model is left out: it no longer fits",)
+            notes += ("the whitening, or the cut to fewer dimensions, of the model is left out: it no longer fits",)
         if task.projections and stage.head is not None and stage.head.kept:
             notes += ("the model has a dense layer on its vectors already, which goes on learning",)
         task = task.but(whitening=None, dim=None)
     else:
-        task, notes = SentenceTask(features=stage.features or usual), ()
+        task = SentenceTask(features=stage.features or usual)
         if before is not None:
-            notes = (f"pooling {task.pooling} instead of the model's own, {before.task.pooling}",)
+            notes += (f"pooling {task.pooling} instead of the model's own, {before.task.pooling}",)
     if stage.head is not None and stage.head.kept and not task.projections:
         shape = beginning.encoder.config
         width = task.features.layers.width(shape.hidden_size, shape.num_layers)
@@ -161,11 +162,12 @@ def _criterion(stage: Stage, width: int, labels: int, generator: torch.Generator
     return Matryoshka(criterion, stage.matryoshka)
 
 
-def _linear_pooler(embedder: SentenceEmbedder) -> Any:
+def _linear_pooler(embedder: SentenceEmbedder) -> Projector | None:
     """The one dense layer without activation on [CLS], if that is how vectors are made: SimBERT's pooler."""
     task, width = embedder.task, embedder.encoder.config.hidden_size
     if task.pooling != "cls" or len(task.projections) != 1:
         return None
     (projection,) = task.projections
     fits = projection.activation == "none" and projection.bias and projection.width == width
-    return embedder.projections[0] if fits else None
+    pooler = embedder.projections[0]
+    return pooler if fits and isinstance(pooler, Projector) else None
