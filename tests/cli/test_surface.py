@@ -19,6 +19,12 @@ COMMON = {"--json", "--seed", "--device", "--set", "--recipe", "--encoding"}
 TRAINS = {"--resume", "--overwrite"}
 OPTIONS = {
     "check": {"--train", "--dev", "--test", "--model", "--task", "--columns", "--max-length"},
+    "contrast": {
+        *("--out", "--method", "--model", "--encoder", "--train", "--dev", "--test", "--exclude", "--columns"),
+        *("--teacher", "--then", "--steps", "--epochs", "--batch-size", "--lr", "--max-length", "--dropout"),
+        "--dry-run",
+    }
+    | TRAINS,
     "demo": {"--out", "--language"} | TRAINS,
     "doctor": set(),
     "evaluate": {"--model", "--data", "--columns"},

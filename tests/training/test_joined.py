@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -102,9 +103,7 @@ class NumberUpdates:
     def update(self, epoch: int, index: int, *, at_least: int) -> Sequence[partial[Numbers]]:
         rows = self.numbers[index * ITEMS : (index + 1) * ITEMS]
         firsts = [number * ITEMS // at_least for number in range(at_least + 1)]
-        return [
-            partial(self._batch, rows[first:last], first) for first, last in zip(firsts[:-1], firsts[1:], strict=True)
-        ]
+        return [partial(self._batch, rows[first:last], first) for first, last in pairwise(firsts)]
 
     def _batch(self, rows: Tensor, first: int) -> Numbers:
         return Numbers(tuple(rows.tensor_split(self.parts)), first, ITEMS)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -22,14 +22,25 @@ FEWEST = 8
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Sequences embedded at once, `roles` of them an item, end to end."""
+    """Sequences embedded at once, `roles` of them an item, end to end.
+
+    `before` are the rows whose next token is of a second segment: the last of a source, and all of its
+    target but the end.
+    """
 
     texts: PackedBatch
     roles: int
+    before: Int[Tensor, "targets"]
+
+    @classmethod
+    def of(cls, sequences: Sequence[Example], roles: int) -> "Part":
+        """Lay them end to end, on the host."""
+        texts = pack(sequences)
+        return cls(texts, roles, (texts.segment_ids[1:] > 0).nonzero().squeeze(1))
 
     def to(self, device: torch.device | str) -> "Part":
         """Copy to a device."""
-        return replace(self, texts=self.texts.to(device))
+        return replace(self, texts=self.texts.to(device), before=self.before.to(device, non_blocking=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +69,7 @@ class ItemBatch:
         return replace(self, parts=tuple(part.to(device) for part in self.parts), truth=self.truth.to(device))
 
 
+@runtime_checkable
 class Reader(Protocol):
     """How the texts of items become sequences."""
 
@@ -152,7 +164,7 @@ class ItemUpdates:
         slots = self._slots(place[0])
         rows = np.concatenate([part for share in shares for part in share])
         first = sum(len(part) for share in shares[:number] for part in share)
-        parts = tuple(Part(pack(self._reader.sequences(slots[part], place)), slots.shape[1]) for part in shares[number])
+        parts = tuple(Part.of(self._reader.sequences(slots[part], place), slots.shape[1]) for part in shares[number])
         return ItemBatch(parts, first, self._truth(slots[rows], rows))
 
     def _truth(self, slots: Slots, rows: Int[np.ndarray, "items"]) -> Truth:

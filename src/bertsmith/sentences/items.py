@@ -70,7 +70,7 @@ def alike(classes: Slots, partners: Partners) -> Int[np.ndarray, "pairs two"]:
     return np.unique(pairs, axis=0)
 
 
-def drawn_pairs(members: Sequence[Int[np.ndarray, "texts"]], *, seed: int) -> Callable[[int], Slots]:
+def drawn_pairs(members: Sequence[Int[np.ndarray, "_"]], *, seed: int) -> Callable[[int], Slots]:
     """Two different texts of every group, drawn anew each epoch (SimBERT: shuffle, take two)."""
     sizes = np.array([len(group) for group in members], dtype=np.int64)
     starts, flat = np.cumsum(sizes) - sizes, np.concatenate(list(members))

@@ -1,10 +1,10 @@
 """The model that is trained: an embedder, a loss of vectors, and perhaps a head that writes the partner."""
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from bertsmith.batch import Layout, PackedBatch
+from bertsmith.batch import Layout
 from bertsmith.encoder.masks import PrefixLM
 from bertsmith.errors import UserError
 from bertsmith.features import One
@@ -65,7 +65,7 @@ class SentenceLearner(nn.Module):
         joined = self.criterion.weight(batch.truth) if batch.first == 0 else 0.0
         weights = {SIMILARITY: like.new_tensor(float(joined))}
         if self.writer is not None:
-            words = sum(len(_before_targets(part.texts)) for part in batch.parts)
+            words = sum(len(part.before) for part in batch.parts)
             weights[NEXT_TOKEN] = like.new_tensor(float(words))
         return weights
 
@@ -88,10 +88,9 @@ class SentenceLearner(nn.Module):
         vectors = self._compared(states, part)
         if self.writer is None:
             return vectors, {}
-        rows = _before_targets(part.texts)
-        hidden = self.writer(states.index_select(0, rows))
+        hidden = self.writer(states.index_select(0, part.before))
         table = self.writer.table(self.embedder.encoder.embeddings.token.weight)
-        labels = part.texts.token_ids.index_select(0, rows + 1)
+        labels = part.texts.token_ids.index_select(0, part.before + 1)
         total = vocabulary_loss(hidden, table, self.writer.bias, labels).total.sum
         return vectors, {NEXT_TOKEN: self.writing_weight * total}
 
@@ -116,11 +115,6 @@ class SentenceLearner(nn.Module):
         if self.training_head is not None:
             made = self.training_head(made)
         return made.view(-1, part.roles, made.shape[-1])
-
-
-def _before_targets(texts: PackedBatch) -> Int[Tensor, "targets"]:
-    """The rows whose next token is of a target: the last of the source, and all of the target but its end."""
-    return (texts.segment_ids[1:] > 0).nonzero().squeeze(1)
 
 
 @torch.no_grad()
