@@ -24,8 +24,8 @@ class ReadTexts:
     """The tokens of texts without special ones, at most as many as there is room for, and what that cost."""
 
     tokenizer: Tokenizer
-    ids: list[Int[np.ndarray, "tokens"]]
-    words: list[Int[np.ndarray, "words 2"]] = field(default_factory=list)
+    ids: list[Int[np.ndarray, "_"]]
+    words: list[Int[np.ndarray, "_ 2"]] = field(default_factory=list)
     truncated: Truncated = field(default_factory=Truncated)
     full_lengths: Int[np.ndarray, "texts"] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
@@ -46,7 +46,7 @@ def read_texts(
     tokenized = tokenizer.tokenize([prompt + text for text in texts] if prompt else texts)
     sizes = np.array([len(one.token_ids) for one in tokenized], dtype=np.int64)
     lost = np.maximum(sizes - room, 0)
-    found: list[Int[np.ndarray, "words 2"]] = []
+    found: list[Int[np.ndarray, "_ 2"]] = []
     if words:
         segmenter = ChineseSegmenter()
         spans = (word_spans(prompt + text, one, segmenter) for text, one in zip(texts, tokenized, strict=True))
@@ -72,7 +72,7 @@ def noise_for(corruption: Corruption | None, read: ReadTexts) -> Noise | None:
     corruption.replace.require(vocabulary, None)
     none = np.zeros((0, 2), dtype=np.int64)
 
-    def noise(text: int, rng: np.random.Generator) -> Int[np.ndarray, "tokens"]:
+    def noise(text: int, rng: np.random.Generator) -> Int[np.ndarray, "_"]:
         ids = read.ids[text]
         if not len(ids):
             return ids

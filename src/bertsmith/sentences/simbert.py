@@ -10,7 +10,7 @@ from bertsmith.batch import Example
 from bertsmith.sentences.items import Slots
 from bertsmith.text import Tokenizer
 
-Ids = Int[np.ndarray, "tokens"]
+Ids = Int[np.ndarray, "_"]
 Noise = Callable[[int, np.random.Generator], Ids]
 """The tokens of a text, by its number, spoiled as a source."""
 
