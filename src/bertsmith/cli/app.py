@@ -16,12 +16,14 @@ from bertsmith.cli import (
     contrast,
     demo,
     doctor,
+    encode,
     evaluate,
     finetune,
     mask,
     predict,
     pretrain,
     similar,
+    sts,
     vocabulary,
 )
 from bertsmith.cli.check import ErrorsFound
@@ -46,6 +48,8 @@ COMMANDS = (
     finetune.finetune,
     predict.predict,
     evaluate.evaluate,
+    encode.encode,
+    sts.sts,
     pretrain.pretrain,
     contrast.contrast,
     mask.mask,

@@ -12,7 +12,7 @@ from bertsmith.data.checking import (
 )
 from bertsmith.data.items import ItemColumns, ItemFile, ItemKind, TextItem, read_items
 from bertsmith.data.qrels import read_qrels
-from bertsmith.data.reading import read_records
+from bertsmith.data.reading import column_names, read_records
 from bertsmith.data.record import Columns, Label, LabelKind, Marks, PairKind, Record
 from bertsmith.data.splitting import Split, split_records, stratified_split
 from bertsmith.data.tagged import (
@@ -25,6 +25,8 @@ from bertsmith.data.tagged import (
     sentence_records,
     write_conll,
 )
+from bertsmith.data.texts import read_texts
+from bertsmith.data.vectors import Scratch, VectorSink, require_npy, scratch_vectors, vector_file
 from bertsmith.data.writing import write_rows
 
 __all__ = [
@@ -41,12 +43,15 @@ __all__ = [
     "Marks",
     "PairKind",
     "Record",
+    "Scratch",
     "Sentence",
     "Split",
     "TextItem",
     "TokenBudget",
+    "VectorSink",
     "check_files",
     "check_splits",
+    "column_names",
     "conll_lines",
     "is_conll",
     "plan_batches",
@@ -56,12 +61,16 @@ __all__ = [
     "read_records",
     "read_spans_of_row",
     "read_tagged",
+    "read_texts",
     "refuse_errors",
+    "require_npy",
     "require_trainable",
+    "scratch_vectors",
     "sentence_records",
     "split_micro_batches",
     "split_records",
     "stratified_split",
+    "vector_file",
     "write_conll",
     "write_rows",
 ]

@@ -7,6 +7,7 @@ from bertsmith.recipes.contrast_result import ContrastResult
 from bertsmith.recipes.contrast_schema import ContrastRecipe, contrast_recipe
 from bertsmith.recipes.contrasting import contrast, rehearse_contrast
 from bertsmith.recipes.counting import TOO_MANY_DEGRADED, degraded_warning
+from bertsmith.recipes.encoding import EncodeRecipe, EncodeResult, Whiten, encode_file, encode_recipe, fit_whitening
 from bertsmith.recipes.evaluation import Measured, evaluate_bundle, measure
 from bertsmith.recipes.finetuning import Rehearsal, finetune, rehearse
 from bertsmith.recipes.folder import LOG, METRICS, RECIPE, finish_folder, is_complete, require_run
@@ -25,9 +26,12 @@ from bertsmith.recipes.schema import (
     require_same_run,
 )
 from bertsmith.recipes.sentence_bundle import SentenceBundle, save_sentence_bundle
-from bertsmith.recipes.sentence_loading import load_sentence_bundle
+from bertsmith.recipes.sentence_loading import is_sentence_encoder, load_sentence_bundle
 from bertsmith.recipes.similar import LearnedWords, SimilarRecipe, learn_similar, similar_recipe
 from bertsmith.recipes.splits import Rows, Splits, make_splits, read_rows, read_splits
+from bertsmith.recipes.sts import StsRecipe, evaluate_sts, sts_recipe
+from bertsmith.recipes.sts_result import StsMean, StsResult, StsScore
+from bertsmith.recipes.sts_sets import Published, ScoredPairs, read_pairs
 from bertsmith.recipes.vocabulary import Extension, Pruning, Resized, extend, prune, vocabulary_recipe
 
 __all__ = [
@@ -40,6 +44,8 @@ __all__ = [
     "ContrastRecipe",
     "ContrastResult",
     "DataFiles",
+    "EncodeRecipe",
+    "EncodeResult",
     "Extension",
     "FinetuneRecipe",
     "FinetuneResult",
@@ -50,23 +56,35 @@ __all__ = [
     "PretrainRecipe",
     "PretrainResult",
     "Pruning",
+    "Published",
     "Rehearsal",
     "Resized",
     "Rows",
+    "ScoredPairs",
     "SentenceBundle",
     "SimilarRecipe",
     "Splits",
     "Start",
+    "StsMean",
+    "StsRecipe",
+    "StsResult",
+    "StsScore",
     "Vocabulary",
+    "Whiten",
     "contrast",
     "contrast_recipe",
     "degraded_warning",
+    "encode_file",
+    "encode_recipe",
     "evaluate_bundle",
+    "evaluate_sts",
     "extend",
     "finetune",
     "finetune_recipe",
     "finish_folder",
+    "fit_whitening",
     "is_complete",
+    "is_sentence_encoder",
     "learn_similar",
     "load_bundle",
     "load_sentence_bundle",
@@ -78,6 +96,7 @@ __all__ = [
     "pretrain_recipe",
     "prune",
     "read_item_splits",
+    "read_pairs",
     "read_rows",
     "read_splits",
     "recipe_yaml",
@@ -89,5 +108,6 @@ __all__ = [
     "save_pretrained",
     "save_sentence_bundle",
     "similar_recipe",
+    "sts_recipe",
     "vocabulary_recipe",
 ]

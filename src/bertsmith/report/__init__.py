@@ -23,6 +23,7 @@ from bertsmith.report.run import (
     Split,
     Truncation,
 )
+from bertsmith.report.sts import sts_page, write_sts
 
 __all__ = [
     "SECTIONS",
@@ -52,7 +53,9 @@ __all__ = [
     "pretraining_card",
     "run_page",
     "sentence_card",
+    "sts_page",
     "write_contrast",
     "write_outputs",
     "write_pretrained",
+    "write_sts",
 ]

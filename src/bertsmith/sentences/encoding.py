@@ -24,6 +24,9 @@ INFERENCE_TOKENS = 8192
 """Tokens packed together at once; more gains nothing on a CPU."""
 
 
+Vectors = Float[np.ndarray, "texts width"]
+
+
 @runtime_checkable
 class Embedder(Protocol):
     """What makes vectors of a packed batch."""
