@@ -50,13 +50,15 @@ class ItemFile:
 
 def kind_of_rows(row: Mapping[str, Any], columns: ItemColumns) -> ItemKind | None:
     """What a file holds, by the columns of its first row; None where it cannot be told."""
-    if columns.group in row or any(isinstance(row.get(name), list) for name in _LISTS):
-        return "groups"
     if columns.anchor in row and columns.positive in row:
         return "triplets" if _negatives(row, columns) else "pairs"
     if columns.text in row and columns.text_pair in row:
         return "scored" if columns.label in row else "pairs"
-    return "texts" if columns.text in row else None
+    if any(isinstance(row.get(name), list) for name in _LISTS):
+        return "groups"
+    if columns.text in row:
+        return "groups" if columns.group in row else "texts"
+    return None
 
 
 def read_items(

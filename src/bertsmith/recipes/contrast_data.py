@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int
 
-from bertsmith.data import ItemFile, ItemKind, Label, TextItem, read_items, stratified_split
+from bertsmith.data import Columns, ItemColumns, ItemFile, ItemKind, Label, TextItem, read_items, stratified_split
+from bertsmith.data.formats import bare_suffix
 from bertsmith.data.grams import comparable
 from bertsmith.data.splitting import tied
 from bertsmith.errors import UserError
 from bertsmith.recipes.contrast_schema import ContrastFiles, Stage
+from bertsmith.recipes.sts_sets import pair_columns
 from bertsmith.sentences.items import Items, Partners, Slots, drawn_pairs
 
 _MEASURED = ("pairs", "scored", "triplets", "groups")
@@ -46,15 +48,19 @@ def read_item_splits(stage: Stage, *, seed: int) -> ItemSplits:
     if not data.train:
         raise UserError("no training data: give --train FILE", code="bad_usage")
     wanted: ItemKind = "texts" if stage.examples == "copies" else stage.examples
-    train = read_items(
-        Path(data.train), data.columns, wanted=wanted, positive_from=data.positive_from, encoding=data.encoding
-    )
-    files = {
-        name: read_items(Path(path), data.columns, encoding=data.encoding)
-        for name in ("dev", "test")
-        if (path := getattr(data, name)) is not None
-    }
+    train = _read(data.train, data, wanted)
+    files = {name: _read(path, data, None) for name in ("dev", "test") if (path := getattr(data, name)) is not None}
     return make_item_splits(train, stage, dev=files.get("dev"), test=files.get("test"), seed=seed)
+
+
+def _read(path: str, data: ContrastFiles, wanted: ItemKind | None) -> ItemFile:
+    """A file, with the columns of common sets of pairs (sentence1, sentence2, score) where it has no others."""
+    columns, notes = data.columns, ()
+    if columns == ItemColumns() and bare_suffix(Path(path)) != ".txt":
+        known, notes = pair_columns(Path(path), Columns(), data.encoding)
+        columns = columns.but(text=known.text, text_pair=known.text_pair, label=known.label)
+    file = read_items(Path(path), columns, wanted=wanted, positive_from=data.positive_from, encoding=data.encoding)
+    return replace(file, notes=(*notes, *file.notes))
 
 
 def make_item_splits(
@@ -77,7 +83,7 @@ def make_item_splits(
     if "groups" in (stage.examples, train.kind):
         train, single = _groups_of_two(train)
         excluded += single
-    notes = [*train.notes, *excluded]
+    notes = [*train.notes, *excluded, *(note for file in (dev, test) if file is not None for note in file.notes)]
     if dev is None:
         train, dev, told = _set_aside(train, stage, seed)
         notes.append(told)
@@ -159,7 +165,7 @@ def _without_excluded(train: ItemFile, data: ContrastFiles) -> tuple[ItemFile, t
     """Leave out every item with a text of the excluded files; of groups and single texts, those texts."""
     if not data.exclude:
         return train, ()
-    files = [read_items(Path(p), data.columns, wanted="texts", encoding=data.encoding) for p in data.exclude]
+    files = [_read(path, data, "texts") for path in data.exclude]
     known = {comparable(text) for file in files for item in file.items for text in item.texts}
     before = sum(len(item.texts) for item in train.items)
     if train.kind == "groups":
