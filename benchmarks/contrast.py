@@ -89,8 +89,8 @@ def trained(method: str, sets: Sets, model: str, seed: int, out: Path, settings:
     return out
 
 
-def measured(model: str, sets: Sets, *, whiten: bool) -> dict[str, dict[str, float]]:
-    """Spearman × 100 by pooling and set; a pooler the model has not is left out."""
+def measured(model: str, sets: Sets, *, whiten: bool, own: bool = False) -> dict[str, dict[str, float]]:
+    """Spearman × 100 by pooling and set; a pooler the model has not is left out. `own`: as the model pools itself."""
     from bertsmith.encoder import load_checkpoint
     from bertsmith.encoder.hub import resolve
     from bertsmith.recipes.encoding import Whiten
@@ -100,14 +100,14 @@ def measured(model: str, sets: Sets, *, whiten: bool) -> dict[str, dict[str, flo
     recipe = StsRecipe(
         models=(model,),
         data=tuple(sets.measured.values()),
-        poolings=tuple(poolings),
+        poolings=() if own else tuple(poolings),
         whiten=Whiten() if whiten else None,
         resamples=1,
     )
     found: dict[str, dict[str, float]] = {}
     names = {str(path): name for name, path in sets.measured.items()}
     for score in evaluate_sts(recipe).scores:
-        found.setdefault(NAMES[score.pooling], {})[names[score.data.name]] = 100 * score.spearman
+        found.setdefault("own" if own else NAMES[score.pooling], {})[names[score.data.name]] = 100 * score.spearman
     return found
 
 
@@ -141,6 +141,8 @@ def main() -> None:
                     out = Path(place) / f"{rung}-{seed}"
                     model = str(trained(rung, sets, given.model, seed, out, given.settings))
                 found = measured(model, sets, whiten=rung == "whitening")
+                if rung == "simcse-supervised":
+                    found["own"] = measured(model, sets, whiten=False, own=True)["own"]
                 line = {**key, "spearman": found, "cpu_seconds": round(process_time() - clock, 1)}
                 line["seconds"] = round(perf_counter() - began, 1)
                 done.append(line)
@@ -157,7 +159,7 @@ def show(done: list[dict[str, Any]], sets: Sets) -> None:
     print(f"| method | pooling | {' | '.join(names)} | mean | seeds |\n|---|---|{'--:|' * (len(names) + 2)}")
     for rung in RUNGS:
         runs = [line["spearman"] for line in done if line["rung"] == rung]
-        for pooling in ("P1", "P2", "P3", "P4"):
+        for pooling in ("P1", "P2", "P3", "P4", "own"):
             table = np.array([[run[pooling][name] for name in names] for run in runs if pooling in run])
             if not len(table):
                 continue
