@@ -9,11 +9,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bertsmith.encoder import Encoder
     from bertsmith.errors import UserError
-    from bertsmith.estimators import Classifier, PairClassifier, Regressor, SentenceEncoder, Tagger
+    from bertsmith.estimators import (
+        Classifier,
+        MultiTask,
+        PairClassifier,
+        Regressor,
+        SentenceEncoder,
+        Tagger,
+    )
 
 _HOMES = {
     "Classifier": "bertsmith.estimators",
     "Encoder": "bertsmith.encoder",
+    "MultiTask": "bertsmith.estimators",
     "PairClassifier": "bertsmith.estimators",
     "Regressor": "bertsmith.estimators",
     "SentenceEncoder": "bertsmith.estimators",
@@ -21,7 +29,16 @@ _HOMES = {
     "UserError": "bertsmith.errors",
 }
 
-__all__ = ["Classifier", "Encoder", "PairClassifier", "Regressor", "SentenceEncoder", "Tagger", "UserError"]
+__all__ = [
+    "Classifier",
+    "Encoder",
+    "MultiTask",
+    "PairClassifier",
+    "Regressor",
+    "SentenceEncoder",
+    "Tagger",
+    "UserError",
+]
 
 
 def __getattr__(name: str) -> Any:

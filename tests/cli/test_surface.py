@@ -27,7 +27,7 @@ OPTIONS = {
     | TRAINS,
     "demo": {"--out", "--language"} | TRAINS,
     "doctor": set(),
-    "evaluate": {"--model", "--data", "--columns"},
+    "evaluate": {"--model", "--data", "--task", "--columns"},
     "finetune": {
         *("--out", "--task", "--model", "--encoder", "--train", "--dev", "--test", "--columns", "--epochs"),
         *("--batch-size", "--lr", "--head-lr", "--max-length", "--truncation", "--dry-run"),
@@ -42,7 +42,7 @@ OPTIONS = {
     "similar": {"--out", "--corpus", "--top", "--min-count"},
     "vocabulary extend": {"--model", "--out", "--words", "--corpus", "--size"},
     "vocabulary prune": {"--model", "--out", "--corpus", "--min-count", "--size"},
-    "predict": {"--model", "--input", "--output", "--columns", "--probabilities"},
+    "predict": {"--model", "--input", "--output", "--task", "--columns", "--probabilities"},
 }
 """Frozen: a new setting goes into the recipe, where --set reaches it."""
 HEAVY = ("torch", "transformers", "matplotlib", "pyarrow", "sklearn", "numpy", "huggingface_hub", "tokenizers")

@@ -13,6 +13,7 @@ from bertsmith.losses.distance import AbsoluteError, DistanceCriterion, Huber, S
 from bertsmith.losses.focal import Focal, FocalCriterion
 from bertsmith.losses.in_batch import AllPairs, AllPairsCriterion, InBatch, InBatchCriterion
 from bertsmith.losses.matryoshka import Matryoshka
+from bertsmith.losses.same_class import ClassContrast, ClassCosine, SupervisedContrast
 from bertsmith.losses.sigmoid import Binary, BinaryCriterion
 from bertsmith.losses.similarity import (
     CoSent,
@@ -53,6 +54,8 @@ __all__ = [
     "AnyVectorLoss",
     "Binary",
     "BinaryCriterion",
+    "ClassContrast",
+    "ClassCosine",
     "CoSent",
     "CoSentCriterion",
     "Comparable",
@@ -76,6 +79,7 @@ __all__ = [
     "PairClassesCriterion",
     "SimilaritiesCriterion",
     "SquaredError",
+    "SupervisedContrast",
     "TeacherSimilarities",
     "TeacherVectors",
     "TeacherVectorsCriterion",

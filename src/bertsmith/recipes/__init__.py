@@ -1,6 +1,6 @@
 """Runs as values: a recipe and rows in, a trained and measured model out. The only place where siblings meet."""
 
-from bertsmith.recipes.bundle import Bundle, LabelType, load_bundle, save_bundle
+from bertsmith.recipes.bundle import Bundle, LabelType, load_bundle, load_tasks, save_bundle, save_tasks, tasks_of
 from bertsmith.recipes.contrast_data import ItemSplits, make_item_splits, read_item_splits
 from bertsmith.recipes.contrast_methods import METHODS
 from bertsmith.recipes.contrast_result import ContrastResult
@@ -11,6 +11,16 @@ from bertsmith.recipes.encoding import EncodeRecipe, EncodeResult, Whiten, encod
 from bertsmith.recipes.evaluation import Measured, evaluate_bundle, measure
 from bertsmith.recipes.finetuning import Rehearsal, finetune, rehearse
 from bertsmith.recipes.folder import LOG, METRICS, RECIPE, finish_folder, is_complete, require_run
+from bertsmith.recipes.leaks import Leak
+from bertsmith.recipes.multitask_schema import FinalStage, MultiTaskRecipe, TaskRecipe, multitask_recipe
+from bertsmith.recipes.multitasking import (
+    MultiTaskResult,
+    TaskSplits,
+    make_task_splits,
+    multitask,
+    read_task_splits,
+    rehearse_multitask,
+)
 from bertsmith.recipes.pretrain_result import PretrainResult
 from bertsmith.recipes.pretraining import pretrain, save_pretrained
 from bertsmith.recipes.pretraining_schema import PretrainRecipe, pretrain_recipe
@@ -47,12 +57,16 @@ __all__ = [
     "EncodeRecipe",
     "EncodeResult",
     "Extension",
+    "FinalStage",
     "FinetuneRecipe",
     "FinetuneResult",
     "ItemSplits",
     "LabelType",
+    "Leak",
     "LearnedWords",
     "Measured",
+    "MultiTaskRecipe",
+    "MultiTaskResult",
     "PretrainRecipe",
     "PretrainResult",
     "Pruning",
@@ -69,6 +83,8 @@ __all__ = [
     "StsRecipe",
     "StsResult",
     "StsScore",
+    "TaskRecipe",
+    "TaskSplits",
     "Vocabulary",
     "Whiten",
     "contrast",
@@ -88,10 +104,14 @@ __all__ = [
     "learn_similar",
     "load_bundle",
     "load_sentence_bundle",
+    "load_tasks",
     "make_item_splits",
     "make_splits",
+    "make_task_splits",
     "measure",
     "merged",
+    "multitask",
+    "multitask_recipe",
     "pretrain",
     "pretrain_recipe",
     "prune",
@@ -99,15 +119,19 @@ __all__ = [
     "read_pairs",
     "read_rows",
     "read_splits",
+    "read_task_splits",
     "recipe_yaml",
     "rehearse",
     "rehearse_contrast",
+    "rehearse_multitask",
     "require_run",
     "require_same_run",
     "save_bundle",
     "save_pretrained",
     "save_sentence_bundle",
+    "save_tasks",
     "similar_recipe",
     "sts_recipe",
+    "tasks_of",
     "vocabulary_recipe",
 ]

@@ -16,7 +16,7 @@ from bertsmith.recipes.contrast_data import ItemSplits, read_item_splits
 from bertsmith.recipes.contrast_result import ContrastResult, StageResult
 from bertsmith.recipes.contrast_schema import ContrastRecipe, Stage
 from bertsmith.recipes.contrast_stage import StageRun, prepared_stage
-from bertsmith.recipes.folder import LOG, SNAPSHOTS, prepare_folder
+from bertsmith.recipes.folder import LOG, SNAPSHOTS, STAGE_LOGS, prepare_folder
 from bertsmith.recipes.schema import Start, recipe_yaml, without_free
 from bertsmith.recipes.sentence_bundle import save_sentence_bundle
 from bertsmith.training import (
@@ -177,7 +177,7 @@ class _Course:
     def _listeners(self, number: int, *, is_last: bool) -> tuple[Listener, ...]:
         if self.out is None:
             return self.listeners
-        name = LOG if is_last else f"log_{number + 1}.jsonl"
+        name = LOG if is_last else STAGE_LOGS.replace("*", str(number + 1))
         return (*self.listeners, LogFile(self.out / name))
 
     def _keep(self, folder: Path, run: StageRun, result: StageResult) -> None:

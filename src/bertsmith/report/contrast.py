@@ -12,9 +12,9 @@ from bertsmith.files import write_text
 from bertsmith.recipes import METHODS, ContrastResult, finish_folder, recipe_yaml, save_sentence_bundle
 from bertsmith.recipes.contrast_result import MeasuredItems
 from bertsmith.report.contrast_card import sentence_card
-from bertsmith.report.finetuning import base_model, curves, language_of, peak_memory, versions
+from bertsmith.report.finetuning import base_model, curves_of, group_rows, language_of, peak_memory, versions
 from bertsmith.report.render import run_page
-from bertsmith.report.run import Notice, Numbers, ParameterGroup, RunReport, Speed, Split, Truncation
+from bertsmith.report.run import Notice, Numbers, RunReport, Speed, Split, Truncation
 
 
 def write_contrast(result: ContrastResult, out: Path, *, command: Sequence[str]) -> dict[str, Any]:
@@ -60,18 +60,9 @@ def contrast_report(
         ),
         setup=_setup(result),
         notices=[Notice(level="info", what=note) for note in (*last.notes, *notes)],
-        curves=curves(log, metric, training.best_step),
+        curves=curves_of(log, metric, training.best_step),
         lengths=last.read.full_lengths,
-        groups=[
-            ParameterGroup(
-                name=group.name,
-                parameters=group.size,
-                rate=group.rate,
-                decay=float(group.weight_decay),
-                tensors=list(group.parameters),
-            )
-            for group in last.groups
-        ],
+        groups=group_rows(last.groups),
         speed=Speed(
             seconds=float(training.seconds), tokens=training.tokens, updates=training.steps, memory=peak_memory()
         ),

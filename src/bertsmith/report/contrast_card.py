@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from bertsmith.recipes import SentenceBundle
-from bertsmith.report.card import hub_metrics, metrics_table, origin
+from bertsmith.report.card import hub_metrics, metric_table, origin
 from bertsmith.report.markdown import code, inline
 from bertsmith.report.markup import printable
 from bertsmith.report.run import RunReport
@@ -19,7 +19,9 @@ def sentence_card(report: RunReport, bundle: SentenceBundle, *, folder: str) -> 
     `folder` is how the reader calls the model's folder.
     """
     header = yaml.safe_dump(_header(report), allow_unicode=True, sort_keys=False)
-    parts = [_about(report, bundle), metrics_table(report), _use(bundle, folder), _limits(report), origin(report)]
+    table = metric_table(report)
+    figures = f"## How good it is\n\n{table}" if table else ""
+    parts = [_about(report, bundle), figures, _use(bundle, folder), _limits(report), origin(report)]
     body = "\n".join(part for part in parts if part)
     return printable(f"---\n{header}---\n\n# {inline(report.title)}\n\n{body}")
 
