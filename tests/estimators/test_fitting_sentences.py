@@ -1,5 +1,7 @@
 """`SentenceEncoder.fit`: the method follows from what is given."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ from bertsmith.estimators.items import items_of, usual_method
 from ..tiny import arguments, write_files
 
 TEXTS = [f"old film about a town {number} and people" for number in range(30)]
-PAIRS = list(zip(TEXTS[:-1], TEXTS[1:], strict=True))
+PAIRS = list(pairwise(TEXTS))
 NUMBERS = [number % 5 for number in range(29)]
 
 

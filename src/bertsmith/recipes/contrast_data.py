@@ -55,7 +55,8 @@ def read_item_splits(stage: Stage, *, seed: int) -> ItemSplits:
 
 def _read(path: str, data: ContrastFiles, wanted: ItemKind | None) -> ItemFile:
     """A file, with the columns of common sets of pairs (sentence1, sentence2, score) where it has no others."""
-    columns, notes = data.columns, ()
+    columns = data.columns
+    notes: tuple[str, ...] = ()
     if columns == ItemColumns() and bare_suffix(Path(path)) != ".txt":
         known, notes = pair_columns(Path(path), Columns(), data.encoding)
         columns = columns.but(text=known.text, text_pair=known.text_pair, label=known.label)
