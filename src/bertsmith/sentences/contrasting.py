@@ -124,6 +124,7 @@ class ItemUpdates:
         self._items, self._reader, self._plan = items, reader, plan
         self._masked, self._taught = masked, taught
         self._slots = lru_cache(maxsize=2)(items.draw)
+        self._lengths = lru_cache(maxsize=2)(self._measured)
         self._batches = lru_cache(maxsize=2)(partial(self._epoch, seed))
 
     def per_epoch(self, epoch: int) -> int:
@@ -142,7 +143,7 @@ class ItemUpdates:
                 f"an update of {len(rows)} items cannot be shared by {at_least} processes; raise batches.batch_size",
                 code="too_few_rows",
             )
-        lengths = self._reader.lengths(self._slots(epoch))
+        lengths = self._lengths(epoch)
         by_length = rows[np.argsort(lengths[rows], kind="stable")]
         shares = [
             split_micro_batches(by_length[number::at_least], lengths, self._plan.max_tokens)
@@ -150,8 +151,11 @@ class ItemUpdates:
         ]
         return [partial(self._batch, (epoch, index), shares, number) for number in range(at_least)]
 
+    def _measured(self, epoch: int) -> Int[np.ndarray, "items"]:
+        return self._reader.lengths(self._slots(epoch))
+
     def _epoch(self, seed: int, epoch: int) -> list[np.ndarray]:
-        lengths = self._reader.lengths(self._slots(epoch))
+        lengths = self._lengths(epoch)
         batches = plan_batches(lengths, self._plan, seed=seed, epoch=epoch)
         smallest = min(range(len(batches)), key=lambda number: len(batches[number]))
         full = self._plan.batch_size or 0
