@@ -24,6 +24,12 @@ MANY = {
 OPTIONS = {
     "check": {"--train", "--dev", "--test", "--model", "--task", "--columns", "--max-length"},
     "convert": {"--from", "--out", "--config", "--part", "--trained-as"},
+    "contrast": {
+        *("--out", "--method", "--model", "--encoder", "--train", "--dev", "--test", "--exclude", "--columns"),
+        *("--teacher", "--then", "--steps", "--epochs", "--batch-size", "--lr", "--max-length", "--dropout"),
+        "--dry-run",
+    }
+    | TRAINS,
     "demo": {"--out", "--language"} | TRAINS,
     "doctor": set(),
     "evaluate": {"--model", "--data", "--task", "--columns"},

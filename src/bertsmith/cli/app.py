@@ -13,6 +13,7 @@ from cyclopts import App, CycloptsError
 
 from bertsmith.cli import (
     check,
+    contrast,
     convert,
     demo,
     doctor,
@@ -56,6 +57,7 @@ COMMANDS = (
     encode.encode,
     sts.sts,
     pretrain.pretrain,
+    contrast.contrast,
     mask.mask,
     similar.similar,
     vocabulary.vocabulary,

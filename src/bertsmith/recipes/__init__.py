@@ -1,6 +1,11 @@
 """Runs as values: a recipe and rows in, a trained and measured model out. The only place where siblings meet."""
 
 from bertsmith.recipes.bundle import Bundle, LabelType, load_bundle, load_tasks, save_bundle, save_tasks, tasks_of
+from bertsmith.recipes.contrast_data import ItemSplits, make_item_splits, read_item_splits
+from bertsmith.recipes.contrast_methods import METHODS
+from bertsmith.recipes.contrast_result import ContrastResult
+from bertsmith.recipes.contrast_schema import ContrastRecipe, contrast_recipe
+from bertsmith.recipes.contrasting import contrast, rehearse_contrast
 from bertsmith.recipes.conversion import Conversion, ConversionRecipe, conversion_recipe, convert
 from bertsmith.recipes.counting import TOO_MANY_DEGRADED, degraded_warning
 from bertsmith.recipes.encoding import EncodeRecipe, EncodeResult, Whiten, encode_file, encode_recipe, fit_whitening
@@ -48,11 +53,14 @@ from bertsmith.recipes.writing import WritingModel, load_writing_model
 __all__ = [
     "AT_ONCE",
     "LOG",
+    "METHODS",
     "METRICS",
     "RECIPE",
     "TOO_MANY_DEGRADED",
     "Answering",
     "Bundle",
+    "ContrastRecipe",
+    "ContrastResult",
     "Conversion",
     "ConversionRecipe",
     "Counted",
@@ -64,6 +72,7 @@ __all__ = [
     "FinalStage",
     "FinetuneRecipe",
     "FinetuneResult",
+    "ItemSplits",
     "Judge",
     "LabelType",
     "Leak",
@@ -96,6 +105,8 @@ __all__ = [
     "Vocabulary",
     "Whiten",
     "WritingModel",
+    "contrast",
+    "contrast_recipe",
     "conversion_recipe",
     "convert",
     "degraded_warning",
@@ -116,6 +127,7 @@ __all__ = [
     "load_sentence_bundle",
     "load_tasks",
     "load_writing_model",
+    "make_item_splits",
     "make_splits",
     "make_task_splits",
     "measure",
@@ -127,12 +139,14 @@ __all__ = [
     "pretrain",
     "pretrain_recipe",
     "prune",
+    "read_item_splits",
     "read_pairs",
     "read_rows",
     "read_splits",
     "read_task_splits",
     "recipe_yaml",
     "rehearse",
+    "rehearse_contrast",
     "rehearse_multitask",
     "require_run",
     "require_same_run",

@@ -1,6 +1,8 @@
 """One self-contained HTML page and one model card per run: pure functions of plain values."""
 
 from bertsmith.report.card import model_card
+from bertsmith.report.contrast import contrast_report, write_contrast
+from bertsmith.report.contrast_card import sentence_card
 from bertsmith.report.finetuning import finetune_report
 from bertsmith.report.folds import write_folds
 from bertsmith.report.masking import mask_page
@@ -45,6 +47,7 @@ __all__ = [
     "Speed",
     "Split",
     "Truncation",
+    "contrast_report",
     "courses",
     "finetune_report",
     "mask_page",
@@ -56,7 +59,9 @@ __all__ = [
     "pretrain_page",
     "pretraining_card",
     "run_page",
+    "sentence_card",
     "sts_page",
+    "write_contrast",
     "write_folds",
     "write_multitask",
     "write_outputs",
