@@ -45,7 +45,7 @@ def read_records(
     fields = Fields(columns=columns, labels=labels, pairs=pairs)
     name = display_name(path)
     seen = False
-    for number, row in _rows(path, encoding, on_error):
+    for number, row in raw_rows(path, encoding, on_error):
         try:
             record = fields.record(row, f"{name}:{number}")
         except UserError as error:
@@ -59,7 +59,12 @@ def read_records(
         raise refusal(name, "the file holds no rows of data", "empty_file")
 
 
-def _rows(path: Path, encoding: str, on_error: OnError) -> Iterator[tuple[int, dict[str, Any]]]:
+def raw_rows(path: Path, encoding: str, on_error: OnError = raise_error) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Stream number and fields of every row, not understood yet.
+
+    Raises:
+        UserError: the file cannot be read; of one row, by way of `on_error`.
+    """
     kind = kind_of(path)
     if kind.format == "parquet":
         return parquet_rows(path)

@@ -5,7 +5,9 @@ from bertsmith.search.building import Deleted, add, build, compact, delete, requ
 from bertsmith.search.entries import Entry, Id
 from bertsmith.search.index import Mask, VectorIndex
 from bertsmith.search.layout import MANIFEST, Manifest, ModelNote, read_manifest, verify
-from bertsmith.search.nearest import Neighbours, Scanned, nearest
+from bertsmith.search.mining import ClusterSettings, Pair, PairSettings, clusters, mine_pairs
+from bertsmith.search.negatives import Mined, NegativeSettings, mine_negatives
+from bertsmith.search.scanning import Neighbours, Scanned, nearest
 from bertsmith.search.protocols import PairScorer, TextEmbedder
 from bertsmith.search.settings import (
     Auto,
@@ -52,4 +54,12 @@ __all__ = [
     "require_model",
     "search",
     "verify",
+    "ClusterSettings",
+    "Pair",
+    "PairSettings",
+    "clusters",
+    "mine_pairs",
+    "Mined",
+    "NegativeSettings",
+    "mine_negatives",
 ]

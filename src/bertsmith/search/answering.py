@@ -12,7 +12,7 @@ from bertsmith.search.building import require_model
 from bertsmith.search.entries import Id
 from bertsmith.search.fusion import reciprocal, together, weighted
 from bertsmith.search.index import Mask, VectorIndex
-from bertsmith.search.nearest import Neighbours
+from bertsmith.search.scanning import Neighbours
 from bertsmith.search.protocols import PairScorer, TextEmbedder
 from bertsmith.search.settings import Reciprocal, SearchSettings, Weighted
 from bertsmith.search.vectors import exact_scores, normalised

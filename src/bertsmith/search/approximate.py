@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float32, Int64, Shaped
 
 from bertsmith.errors import UserError
 from bertsmith.search.layout import damaged
-from bertsmith.search.nearest import Neighbours, Scanned, nearest
+from bertsmith.search.scanning import Neighbours, Scanned, nearest
 from bertsmith.search.settings import Hnsw, Ivf
 from bertsmith.search.vectors import rescored
 
@@ -126,7 +126,7 @@ class Approximate:
         """Find the least effort whose recall@10 is as asked, on vectors of the index itself; return that recall.
 
         Each vector finds itself first, so eleven are asked for and that one does not count. Queries that are unlike
-        the texts need more: `--set index.kind.recall`, or measure with qrels.
+        the texts need more: `--set index.neighbours.recall`, or measure with qrels.
         """
         places = np.sort(np.random.default_rng(seed).permutation(len(vectors))[:PROBES])
         probes = np.asarray(vectors[places], dtype=np.float32)

@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float32, Int64, Shaped
 from bertsmith.files import write_bytes
 from bertsmith.search.columns import mapped
 from bertsmith.search.layout import StoredFile, damaged
-from bertsmith.search.nearest import Neighbours, of_candidates
+from bertsmith.search.scanning import Neighbours, of_candidates
 from bertsmith.search.settings import Words
 from bertsmith.search.terms import term_key, terms
 

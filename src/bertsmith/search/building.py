@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from bertsmith.errors import Interrupted, UserError
 from bertsmith.files import write_bytes, write_text, writing
-from bertsmith.search.columns import GrowingFile, GrowingTexts, Texts, mapped
+from bertsmith.search.columns import GrowingFile, GrowingFolder, Texts
 from bertsmith.search.derived import derive
 from bertsmith.search.entries import (
     AT_ONCE,
@@ -64,6 +64,7 @@ def build(
     embedder: TextEmbedder,
     *,
     source: str,
+    choices: Mapping[str, str | int] | None = None,
     settings: IndexSettings = IndexSettings(),
     resume: bool = False,
     say: Say = _silent,
@@ -80,7 +81,7 @@ def build(
     """
     with changing(folder):
         data, begun = _place(folder, resume=resume)
-        model = ModelNote(source=source, fingerprint=embedder.fingerprint)
+        model = ModelNote(source=source, fingerprint=embedder.fingerprint, choices=dict(choices or {}))
         empty = Manifest(data=data.name, model=model, settings=settings, width=0, rows=0, files={})
         try:
             with writing(data):
@@ -274,20 +275,19 @@ def _compacted(folder: Path, known: Manifest, alive: np.ndarray, say: Say) -> Ma
     with writing(new):
         new.mkdir()
     say(f"rewriting {int(alive.sum()):,} of {known.rows:,} rows")
-    columns = {name: GrowingTexts(new, name, {}) for name in (TEXTS, IDS, METADATA)}
-    numbers = {KEYS: GrowingFile(new / KEYS), VECTORS: GrowingFile(new / VECTORS)}
-    sources = {name: Texts.open(old, name, known.rows) for name in columns}
     keys = stored_keys(old, known.rows)
     vectors = open_vectors(old, known.settings.vectors, known.rows, known.width)
-    for first in range(0, known.rows, AT_ONCE):
-        kept = np.flatnonzero(alive[first : first + AT_ONCE])
-        for name, column in columns.items():
-            texts = sources[name].between(first, min(first + AT_ONCE, known.rows))
-            column.append([texts[place] for place in kept.tolist()])
-        numbers[KEYS].append(keys[first + kept].tobytes())
-        numbers[VECTORS].append(np.asarray(vectors[first + kept]).tobytes())
-    files = dict(pair for column in columns.values() for pair in column.files())
-    files |= {name: file.close() for name, file in numbers.items()}
+    with GrowingFolder(new) as growing:
+        columns = [(Texts.open(old, name, known.rows), growing.texts(name)) for name in (TEXTS, IDS, METADATA)]
+        new_keys, new_vectors = growing.file(KEYS), growing.file(VECTORS)
+        for first in range(0, known.rows, AT_ONCE):
+            kept = np.flatnonzero(alive[first : first + AT_ONCE])
+            for before, after in columns:
+                texts = before.between(first, min(first + AT_ONCE, known.rows))
+                after.append([texts[place] for place in kept.tolist()])
+            new_keys.append(keys[first + kept].tobytes())
+            new_vectors.append(np.asarray(vectors[first + kept]).tobytes())
+        files = growing.close()
     bare = known.but(
         data=new.name, rows=int(alive.sum()), files=files, deleted=None, deleted_rows=0, approximate=None, postings=()
     )

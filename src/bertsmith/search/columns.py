@@ -1,10 +1,10 @@
 """Columns of an index on disk: texts end to end, and rows of numbers; they only grow, and are never held in memory."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import BinaryIO
 
 import numpy as np
@@ -89,30 +89,51 @@ class GrowingFile:
                 self._file.close()
         return self.stored
 
-    def __enter__(self) -> "GrowingFile":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._file.close()
+    def drop(self) -> None:
+        """Close the file, whatever is in it."""
+        with suppress(OSError):
+            self._file.close()
 
 
 class GrowingTexts:
-    """A column of texts that is written; `files` are its two files by name."""
+    """A column of texts that is written: the file of their bytes, and that of their ends."""
 
-    def __init__(self, folder: Path, name: str, known: dict[str, StoredFile]) -> None:
-        self.content = GrowingFile(folder / f"{name}.txt", known.get(f"{name}.txt"))
-        self.ends = GrowingFile(folder / f"{name}.ends", known.get(f"{name}.ends"))
+    def __init__(self, content: GrowingFile, ends: GrowingFile) -> None:
+        self._content = content
+        self._ends = ends
 
     def append(self, texts: Sequence[str]) -> None:
         """Write more texts."""
         pieces = [text.encode() for text in texts]
-        ends = self.content.stored.size + np.cumsum([len(piece) for piece in pieces], dtype=np.int64)
-        self.content.append(b"".join(pieces))
-        self.ends.append(ends.astype(ENDS).tobytes())
+        ends = self._content.stored.size + np.cumsum([len(piece) for piece in pieces], dtype=np.int64)
+        self._content.append(b"".join(pieces))
+        self._ends.append(ends.astype(ENDS).tobytes())
 
-    def files(self) -> Iterator[tuple[str, StoredFile]]:
-        """Close both files and say what they hold."""
-        for file in (self.content, self.ends):
-            yield file.path.name, file.close()
+
+class GrowingFolder:
+    """Files of a folder that are written together, from where their known parts end; leaving it closes them all."""
+
+    def __init__(self, folder: Path, known: Mapping[str, StoredFile] | None = None) -> None:
+        self._folder = folder
+        self._known = known or {}
+        self._open: dict[str, GrowingFile] = {}
+
+    def file(self, name: str) -> GrowingFile:
+        """A file of bytes."""
+        self._open[name] = GrowingFile(self._folder / name, self._known.get(name))
+        return self._open[name]
+
+    def texts(self, name: str) -> GrowingTexts:
+        """A column of texts."""
+        return GrowingTexts(self.file(f"{name}.txt"), self.file(f"{name}.ends"))
+
+    def close(self) -> dict[str, StoredFile]:
+        """Push all to the disk, and say what there is."""
+        return {name: file.close() for name, file in self._open.items()}
+
+    def __enter__(self) -> "GrowingFolder":
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        for file in self._open.values():
+            file.drop()

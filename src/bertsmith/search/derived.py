@@ -8,7 +8,7 @@ import numpy as np
 
 from bertsmith.search.approximate import Approximate, has_faiss, require_faiss
 from bertsmith.search.bm25 import TEXTS_AT_ONCE, Postings
-from bertsmith.search.columns import GrowingFile, Texts, mapped
+from bertsmith.search.columns import GrowingFolder, Texts, mapped
 from bertsmith.search.entries import TEXTS, blocks_of
 from bertsmith.search.layout import ApproximateNote, Manifest, StoredFile
 from bertsmith.search.settings import Auto, Exact, Hnsw, Ivf
@@ -42,7 +42,7 @@ def derive(data: Path, known: Manifest, grown: Manifest, *, say: Say) -> Manifes
 
 def _chosen(manifest: Manifest, say: Say) -> Manifest:
     """Decide what `auto` means, and say it; an index that grows beyond what is good for exact search changes."""
-    kind, rows = manifest.settings.kind, manifest.live_rows
+    kind, rows = manifest.settings.neighbours, manifest.live_rows
     if not isinstance(kind, Auto):
         return manifest.but(chosen=kind)
     if isinstance(manifest.chosen, Hnsw):
@@ -65,20 +65,17 @@ def _chosen(manifest: Manifest, say: Say) -> Manifest:
 
 def _with_codes(data: Path, known: Manifest, made: Manifest) -> Manifest:
     vectors = open_vectors(data, made.settings.vectors, made.rows, made.width)
-    files = dict(made.files)
-    begin = known.rows if SCALES in known.files else 0
-    if begin:
-        scales = mapped(data / SCALES, np.dtype("<f4"), (2, made.width))
-    else:
-        scales = learned_scales(vectors)
-        file = GrowingFile(data / SCALES)
-        file.append(scales.astype("<f4").tobytes())
-        files[SCALES] = file.close()
-    codes = GrowingFile(data / CODES, known.files.get(CODES))
-    for first in range(begin, made.rows, ROWS_AT_ONCE):
-        codes.append(coded(vectors[first : first + ROWS_AT_ONCE], np.asarray(scales)).tobytes())
-    files[CODES] = codes.close()
-    return made.but(files=files)
+    learned = SCALES in known.files
+    with GrowingFolder(data, known.files) as growing:
+        if learned:
+            scales = np.array(mapped(data / SCALES, np.dtype("<f4"), (2, made.width)))
+        else:
+            scales = learned_scales(vectors)
+            growing.file(SCALES).append(scales.astype("<f4").tobytes())
+        codes = growing.file(CODES)
+        for first in range(known.rows if learned else 0, made.rows, ROWS_AT_ONCE):
+            codes.append(coded(vectors[first : first + ROWS_AT_ONCE], scales).tobytes())
+        return made.but(files={**made.files, **growing.close()})
 
 
 def _with_approximate(data: Path, made: Manifest, kind: Hnsw | Ivf, say: Say) -> Manifest:

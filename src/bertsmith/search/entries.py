@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import UInt64
 
 from bertsmith.errors import UserError
-from bertsmith.search.columns import GrowingFile, GrowingTexts, Texts, mapped
+from bertsmith.search.columns import GrowingFolder, Texts, mapped
 from bertsmith.search.layout import Manifest
 
 TEXTS, IDS, METADATA, KEYS = "texts", "ids", "metadata", "ids.keys"
@@ -39,31 +39,47 @@ def store(folder: Path, manifest: Manifest, entries: Iterable[Entry]) -> Manifes
     Raises:
         UserError: there are none, an id stands twice or is there already, or the disk is full.
     """
-    columns = {name: GrowingTexts(folder, name, manifest.files) for name in (TEXTS, IDS, METADATA)}
-    keys = GrowingFile(folder / KEYS, manifest.files.get(KEYS))
-    lines: list[np.ndarray] = []
-    stream = iter(entries)
-    count, numbered, next_id = manifest.rows, manifest.numbered, manifest.next_id
-    while chunk := list(islice(stream, AT_ONCE)):
-        ids: list[str] = []
-        for entry in chunk:
-            named = next_id if entry.id is None else entry.id
-            numbered = numbered and isinstance(named, int)
-            next_id = max(next_id, named + 1) if isinstance(named, int) else next_id
-            ids.append(str(named))
-        columns[TEXTS].append([entry.text for entry in chunk])
-        columns[IDS].append(ids)
-        columns[METADATA].append([_as_json(entry) for entry in chunk])
-        keys.append(np.array([id_key(name) for name in ids], dtype=KEY).tobytes())
-        lines.append(np.array([_line(entry.where, count + place) for place, entry in enumerate(chunk)]))
-        count += len(chunk)
-        place = chunk[-1].where
-    files = {**manifest.files, **dict(pair for column in columns.values() for pair in column.files()), KEYS: keys.close()}
-    if count == manifest.rows:
+    with GrowingFolder(folder, manifest.files) as growing:
+        writer = _Writer(growing, manifest)
+        for chunk in iter(lambda stream=iter(entries): list(islice(stream, AT_ONCE)), []):
+            writer.write(chunk)
+        files = {**manifest.files, **growing.close()}
+    if writer.rows == manifest.rows:
         raise UserError("there is no text to index; give at least one", code="empty_file")
-    grown = manifest.but(rows=count, files=files, numbered=numbered, next_id=next_id)
-    _require_new(folder, manifest, grown, np.concatenate(lines), place.rpartition(":")[0])
+    grown = manifest.but(rows=writer.rows, files=files, numbered=writer.numbered, next_id=writer.next_id)
+    _require_new(folder, manifest, grown, np.concatenate(writer.lines), writer.name)
     return grown
+
+
+class _Writer:
+    """Writes entries behind the rows there are, and remembers the line of each, for messages."""
+
+    def __init__(self, growing: GrowingFolder, manifest: Manifest) -> None:
+        self._texts, self._ids, self._metadata = (growing.texts(name) for name in (TEXTS, IDS, METADATA))
+        self._keys = growing.file(KEYS)
+        self.rows, self.numbered, self.next_id = manifest.rows, manifest.numbered, manifest.next_id
+        self.lines: list[np.ndarray] = []
+        self.name = ""
+
+    def write(self, chunk: list[Entry]) -> None:
+        """Write some entries."""
+        ids = [self._named(entry.id) for entry in chunk]
+        self._texts.append([entry.text for entry in chunk])
+        self._ids.append(ids)
+        self._metadata.append([_as_json(entry) for entry in chunk])
+        self._keys.append(np.array([id_key(name) for name in ids], dtype=KEY).tobytes())
+        self.lines.append(np.array([_line(entry.where, self.rows + place) for place, entry in enumerate(chunk)]))
+        self.name = chunk[-1].where.rpartition(":")[0]
+        self.rows += len(chunk)
+
+    def _named(self, given: Id | None) -> str:
+        """The id of an entry, or the next number."""
+        name = self.next_id if given is None else given
+        if isinstance(name, int):
+            self.next_id = max(self.next_id, name + 1)
+        else:
+            self.numbered = False
+        return str(name)
 
 
 def id_key(name: str) -> int:

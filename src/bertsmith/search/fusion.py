@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from bertsmith.search.nearest import Neighbours, of_candidates
+from bertsmith.search.scanning import Neighbours, of_candidates
 from bertsmith.search.settings import Reciprocal, Weighted
 
 

@@ -14,7 +14,7 @@ from bertsmith.search.columns import Texts, mapped
 from bertsmith.search.derived import RESCORE
 from bertsmith.search.entries import IDS, METADATA, TEXTS, Id, deleted_rows
 from bertsmith.search.layout import Manifest, read_manifest
-from bertsmith.search.nearest import Neighbours, Scanned, nearest
+from bertsmith.search.scanning import Neighbours, Scanned, nearest
 from bertsmith.search.settings import Exact
 from bertsmith.search.vectors import CODES, SCALES, open_vectors, require_finite, rescored
 

@@ -34,10 +34,11 @@ class StoredFile(Config):
 
 
 class ModelNote(Config):
-    """The model that made the vectors: where it was, and what it must be."""
+    """The model that made the vectors: where it was, what was chosen of it, and what it must be."""
 
     source: str
     fingerprint: str
+    choices: dict[str, str | int] = {}
 
 
 class ApproximateNote(Config):

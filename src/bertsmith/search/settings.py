@@ -72,7 +72,7 @@ class Words(Config):
 class IndexSettings(Config):
     """How an index is made. `score` cosine normalises every vector, dot takes them as they are."""
 
-    kind: Kind = Auto()
+    neighbours: Kind = Auto()
     vectors: Literal["float32", "float16"] = "float32"
     score: Literal["cosine", "dot"] = "cosine"
     words: Words | None = None

@@ -8,7 +8,7 @@ from jaxtyping import Float, Float32, Int, Int8, Int64, Shaped
 
 from bertsmith.errors import UserError
 from bertsmith.search.columns import mapped
-from bertsmith.search.nearest import Neighbours, of_candidates
+from bertsmith.search.scanning import Neighbours, of_candidates
 
 VECTORS, CODES, SCALES = "vectors.bin", "codes.bin", "scales.bin"
 SCALE_ROWS = 32_768
