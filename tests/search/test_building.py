@@ -37,7 +37,9 @@ KINDS = [Exact(), Exact(codes="int8"), Hnsw(links=8), Ivf(cells=4), Auto()]
 
 def entries(texts, ids=None):
     named = ids or [None] * len(texts)
-    return [Entry(text, name, where=f"docs.csv:{row}") for row, (text, name) in enumerate(zip(texts, named, strict=True), 2)]
+    return [
+        Entry(text, name, where=f"docs.csv:{row}") for row, (text, name) in enumerate(zip(texts, named, strict=True), 2)
+    ]
 
 
 def made(folder, texts, ids=None, *, embedder=None, **settings):
@@ -97,7 +99,11 @@ def test_only_rows_of_a_kind_are_found(tmp_path):
     index = VectorIndex.open(tmp_path / "i")
     for by in ("vectors", "words", "hybrid"):
         (hits,) = search(
-            index, ["w1 w2 w3"], WordEmbedder(), settings=SearchSettings(top=60, by=by), among=index.where({"shop": "1"})
+            index,
+            ["w1 w2 w3"],
+            WordEmbedder(),
+            settings=SearchSettings(top=60, by=by),
+            among=index.where({"shop": "1"}),
         )
         assert {hit.metadata["shop"] for hit in hits} == {1}
         assert 4 not in {hit.id for hit in hits}

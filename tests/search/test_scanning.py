@@ -46,7 +46,9 @@ def test_fewer_rows_than_asked_for():
 
 def test_search_from_a_row_on():
     vectors = np.eye(4, dtype=np.float32)
-    assert nearest(np.ones((1, 4), dtype=np.float32), Scanned(vectors), top=4, start=2).rows.tolist() == [[2, 3, -1, -1]]
+    assert nearest(np.ones((1, 4), dtype=np.float32), Scanned(vectors), top=4, start=2).rows.tolist() == [
+        [2, 3, -1, -1]
+    ]
 
 
 @given(st.lists(st.floats(-(2.0**90), 2.0**90, width=32), min_size=1, max_size=30))

@@ -11,7 +11,21 @@ from typing import Any
 
 from cyclopts import App, CycloptsError
 
-from bertsmith.cli import check, demo, doctor, evaluate, finetune, mask, predict, pretrain, similar, vocabulary
+from bertsmith.cli import (
+    check,
+    demo,
+    doctor,
+    evaluate,
+    finetune,
+    index,
+    mask,
+    mine,
+    predict,
+    pretrain,
+    search,
+    similar,
+    vocabulary,
+)
 from bertsmith.cli.check import ErrorsFound
 from bertsmith.cli.output import forget_stdout, print_error
 from bertsmith.errors import Interrupted, UserError
@@ -36,6 +50,9 @@ COMMANDS = (
     evaluate.evaluate,
     pretrain.pretrain,
     mask.mask,
+    index.index,
+    search.search,
+    mine.mine,
     similar.similar,
     vocabulary.vocabulary,
     doctor.doctor,

@@ -49,7 +49,9 @@ def pairs(
     from bertsmith.recipes import PairsRecipe, found_pairs, parse_recipe
 
     common = common or CommonOptions()
-    given = nested({"index": str(index), "pairs.most": top, "pairs.least": threshold, "pairs.distinct": distinct or None})
+    given = nested(
+        {"index": str(index), "pairs.most": top, "pairs.least": threshold, "pairs.distinct": distinct or None}
+    )
     recipe = parse_recipe(PairsRecipe, given=given, file=common.recipe, settings=common.settings)
     found = list(found_pairs(recipe, say=to_stderr))
     if output is not None and found:

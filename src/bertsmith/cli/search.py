@@ -19,9 +19,7 @@ SHOWN = 100
 def search(
     *query: str,
     index: Path,
-    input: Annotated[
-        Path | None, Parameter(name=("--input", "--queries"), allow_leading_hyphen=True)
-    ] = None,
+    input: Annotated[Path | None, Parameter(name=("--input", "--queries"), allow_leading_hyphen=True)] = None,
     top: int | None = None,
     hybrid: Annotated[bool, Parameter(negative=())] = False,
     rerank: str | None = None,
@@ -59,9 +57,7 @@ def search(
         Names of the columns of the queries, as text=question.
     """
     common = common or CommonOptions()
-    recipe = chosen_recipe(
-        index, top=top, hybrid=hybrid, rerank=rerank, where=where, model=model, common=common
-    )
+    recipe = chosen_recipe(index, top=top, hybrid=hybrid, rerank=rerank, where=where, model=model, common=common)
     queries = asked_queries(list(query), input, columns, common)
     if qrels is not None:
         from bertsmith.cli.search_measured import print_measured
@@ -118,7 +114,9 @@ def asked_queries(told: list[str], source: Path | None, columns: str | None, com
     from bertsmith.recipes import Asked, read_queries
 
     if bool(told) == (source is not None):
-        raise UserError("give queries on the command line, or a file of them with --input: one of both", code="bad_usage")
+        raise UserError(
+            "give queries on the command line, or a file of them with --input: one of both", code="bad_usage"
+        )
     if source is None:
         return [Asked(text, number) for number, text in enumerate(told)]
     chosen = Columns.parse(columns) if columns else Columns()

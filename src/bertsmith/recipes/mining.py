@@ -141,9 +141,7 @@ def _triplets(mined: Iterator[Mined], counts: MinedFile, total: int, say: Say) -
 def _pairs(recipe: NegativesRecipe, counts: MinedFile) -> list[tuple[str, str]]:
     """The positive pairs of the file."""
     kept = []
-    records = read_records(
-        recipe.input, recipe.columns, labels="none", pairs="required", encoding=recipe.encoding
-    )
+    records = read_records(recipe.input, recipe.columns, labels="none", pairs="required", encoding=recipe.encoding)
     for record in records:
         counts.pairs += 1
         label = record.row.get(recipe.columns.label)

@@ -73,9 +73,7 @@ def open_encoder(choice: EncoderChoice, device: torch.device) -> BundleEmbedder:
     Raises:
         UserError: there is none of that name, it is damaged, or a choice does not fit it.
     """
-    bundle = load_sentence_bundle(
-        choice.source, pooling=choice.pooling, dim=choice.dim, max_length=choice.max_length
-    )
+    bundle = load_sentence_bundle(choice.source, pooling=choice.pooling, dim=choice.dim, max_length=choice.max_length)
     return BundleEmbedder(bundle, device)
 
 
@@ -108,6 +106,8 @@ class PairJudge:
         self._bundle = bundle
         self._device = device
         self._column = _positive(bundle, choice)
+        label = bundle.labels[self._column]
+        self.says = "its number" if bundle.answers.name == "regression" else f"the probability of label {label!r}"
 
     def score(self, queries: Sequence[str], texts: Sequence[str]) -> Float[np.ndarray, "pairs"]:
         """How well each text answers the query in the same place."""

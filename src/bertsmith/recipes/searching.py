@@ -229,6 +229,13 @@ class Searcher:
         judge = open_reranker(recipe.rerank, resolve_device(recipe.device)) if recipe.rerank else None
         return cls(recipe, index, embedder, judge)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know of what decides the order."""
+        if self.judge is None or self.recipe.rerank is None:
+            return ()
+        return (f"the best {self.recipe.search.depth} are ordered by {self.recipe.rerank.source}: {self.judge.says}",)
+
     def search(self, queries: Sequence[str], *, top: int | None = None) -> Iterator[list[Hit]]:
         """Answer queries in their order.
 

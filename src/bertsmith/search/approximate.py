@@ -110,7 +110,11 @@ class Approximate:
     ) -> Int64[np.ndarray, "queries top"]:
         """Rows that are probably among the nearest; -1 where none was found."""
         faiss = require_faiss("searching")
-        sel = faiss.IDSelectorBitmap(np.packbits(alive[: self.index.ntotal], bitorder="little")) if alive is not None else None
+        sel = (
+            faiss.IDSelectorBitmap(np.packbits(alive[: self.index.ntotal], bitorder="little"))
+            if alive is not None
+            else None
+        )
         effort = effort or self.effort
         asked: dict[str, Any] = {} if sel is None else {"sel": sel}
         if self.kind.kind == "hnsw":
@@ -185,6 +189,8 @@ def _training_rows(rows: int, kind: Hnsw | Ivf) -> int:
     return min(rows, wanted)
 
 
-def _blocks(vectors: Shaped[np.ndarray, "rows width"], start: int) -> Iterator[tuple[int, Float32[np.ndarray, "some width"]]]:
+def _blocks(
+    vectors: Shaped[np.ndarray, "rows width"], start: int
+) -> Iterator[tuple[int, Float32[np.ndarray, "some width"]]]:
     for first in range(start, len(vectors), ROWS_AT_ONCE):
         yield first, np.ascontiguousarray(vectors[first : first + ROWS_AT_ONCE], dtype=np.float32)

@@ -133,9 +133,7 @@ class Bm25:
     def nearest(self, queries: Sequence[str], *, top: int, alive: Bool[np.ndarray, "rows"] | None = None) -> Neighbours:
         """The best texts of each query; a text without a word of it is none."""
         found = [self._best(self.scores(query), top, alive) for query in queries]
-        return of_candidates(
-            np.stack([rows for rows, _ in found]), np.stack([scores for _, scores in found]), top=top
-        )
+        return of_candidates(np.stack([rows for rows, _ in found]), np.stack([scores for _, scores in found]), top=top)
 
     def _best(
         self, scores: Float32[np.ndarray, "rows"], top: int, alive: Bool[np.ndarray, "rows"] | None

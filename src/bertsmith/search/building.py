@@ -138,9 +138,7 @@ def delete(folder: Path, ids: Sequence[Id], *, say: Say = _silent) -> Deleted:
         bits, name = np.packbits(gone, bitorder="little").tobytes(), f"deleted-{int(gone.sum())}.bits"
         write_bytes(data / name, bits)
         files = {file: stored for file, stored in known.files.items() if file != known.deleted}
-        marked = known.but(
-            deleted=name, deleted_rows=int(gone.sum()), files={**files, name: StoredFile().grown(bits)}
-        )
+        marked = known.but(deleted=name, deleted_rows=int(gone.sum()), files={**files, name: StoredFile().grown(bits)})
         write_manifest(folder, marked)
         return Deleted(len(rows), compacted=False)
 

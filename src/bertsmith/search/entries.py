@@ -110,7 +110,9 @@ def _require_new(folder: Path, before: Manifest, after: Manifest, lines: np.ndar
     order = alive[np.argsort(keys[alive], kind="stable")]
     twins = np.flatnonzero(keys[order][1:] == keys[order][:-1])
     ids = Texts.open(folder, IDS, after.rows)
-    for one, other in sorted(zip(order[twins].tolist(), order[twins + 1].tolist(), strict=True), key=lambda pair: pair[1]):
+    for one, other in sorted(
+        zip(order[twins].tolist(), order[twins + 1].tolist(), strict=True), key=lambda pair: pair[1]
+    ):
         if ids[one] != ids[other]:
             continue
         second = f"{name}:{lines[other - before.rows]}" if name else f"row {lines[other - before.rows]}"

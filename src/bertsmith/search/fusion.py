@@ -24,9 +24,7 @@ def weighted(
     return rows, share * _spread(by_vectors) + (1 - share) * _spread(by_words)
 
 
-def together(
-    lines: list[tuple[Int64[np.ndarray, "_"], Float32[np.ndarray, "_"]]], top: int
-) -> Neighbours:
+def together(lines: list[tuple[Int64[np.ndarray, "_"], Float32[np.ndarray, "_"]]], top: int) -> Neighbours:
     """Lines of candidates of different length as one table, the best kept."""
     longest = max((len(rows) for rows, _ in lines), default=0)
     rows = np.full((len(lines), longest), -1, dtype=np.int64)

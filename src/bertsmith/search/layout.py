@@ -89,7 +89,9 @@ def read_manifest(folder: Path) -> Manifest:
     if not path.is_file():
         began = any(folder.glob("data-*")) if folder.is_dir() else False
         advice = "its build was interrupted: go on with --resume" if began else "make one with `bertsmith index`"
-        raise UserError(f"{folder} holds no index ({MANIFEST} is missing); {advice}", code="no_index", where=str(folder))
+        raise UserError(
+            f"{folder} holds no index ({MANIFEST} is missing); {advice}", code="no_index", where=str(folder)
+        )
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         format_ = values["format"]
