@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from bertsmith.config import Config, parse_config, with_settings
 from bertsmith.data import Columns
@@ -39,6 +39,7 @@ from bertsmith.search import (
 from bertsmith.training import resolve_device
 
 DeviceName = Literal["auto", "cpu", "cuda"]
+R = TypeVar("R", bound=Config)
 
 
 class IndexRecipe(Config):
@@ -98,7 +99,7 @@ class Indexed:
         }
 
 
-def parse_recipe[R: Config](
+def parse_recipe(
     kind: type[R], *, given: Mapping[str, Any], file: Path | None = None, settings: Sequence[str] = ()
 ) -> R:
     """Put a recipe together: defaults, then the YAML file, then the options given, then `--set`.
