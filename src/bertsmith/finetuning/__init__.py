@@ -5,6 +5,7 @@ from bertsmith.finetuning.answers import (
     Aim,
     Answers,
     AnyAim,
+    AnyAnswers,
     Classification,
     ClassificationAnswers,
     MultiLabel,
@@ -25,9 +26,7 @@ from bertsmith.finetuning.documents import (
     Chunks,
     ReadDocument,
     Truncate,
-    Truncated,
     Windows,
-    shorten,
     shorten_pair,
 )
 from bertsmith.finetuning.guidance import Distill, Guided, RDrop
@@ -39,12 +38,14 @@ from bertsmith.finetuning.reading import Reading, TextBatch, pack_readings
 from bertsmith.finetuning.targets import Targets
 from bertsmith.finetuning.task import Task, require_fit, upgraded
 from bertsmith.finetuning.updates import LabelledUpdates
+from bertsmith.text.shortening import Truncated, shorten
 
 __all__ = [
     "AIMS",
     "Aim",
     "Answers",
     "AnyAim",
+    "AnyAnswers",
     "AnyDocument",
     "AskedDocument",
     "Auto",

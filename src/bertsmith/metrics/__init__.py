@@ -32,6 +32,7 @@ from bertsmith.metrics.multilabel import (
     per_label,
 )
 from bertsmith.metrics.ranking import auc, auc_interval, ranks
+from bertsmith.metrics.retrieval import Qrels, Rankings, RetrievalScores, retrieval_metrics, retrieval_scores
 from bertsmith.metrics.tally import Tally, accuracy, f1, macro_f1, precision, recall, tally
 
 __all__ = [
@@ -42,6 +43,9 @@ __all__ = [
     "ClassScores",
     "Difference",
     "Interval",
+    "Qrels",
+    "Rankings",
+    "RetrievalScores",
     "SpanError",
     "Tally",
     "accuracy",
@@ -72,6 +76,8 @@ __all__ = [
     "precision",
     "ranks",
     "recall",
+    "retrieval_metrics",
+    "retrieval_scores",
     "span_errors",
     "spearman",
     "tally",

@@ -5,6 +5,14 @@ from bertsmith.recipes.counting import TOO_MANY_DEGRADED, degraded_warning
 from bertsmith.recipes.evaluation import Measured, evaluate_bundle, measure
 from bertsmith.recipes.finetuning import Rehearsal, finetune, rehearse
 from bertsmith.recipes.folder import LOG, METRICS, RECIPE, finish_folder, is_complete, require_run
+from bertsmith.recipes.mining import (
+    ClustersRecipe,
+    NegativesRecipe,
+    PairsRecipe,
+    found_clusters,
+    found_pairs,
+    write_negatives,
+)
 from bertsmith.recipes.pretrain_result import PretrainResult
 from bertsmith.recipes.pretraining import pretrain, save_pretrained
 from bertsmith.recipes.pretraining_schema import PretrainRecipe, pretrain_recipe
@@ -19,16 +27,9 @@ from bertsmith.recipes.schema import (
     recipe_yaml,
     require_same_run,
 )
-from bertsmith.recipes.mining import (
-    ClustersRecipe,
-    NegativesRecipe,
-    PairsRecipe,
-    found_clusters,
-    found_pairs,
-    write_negatives,
-)
+from bertsmith.recipes.search_measuring import measure_search
 from bertsmith.recipes.search_models import BundleEmbedder, EncoderChoice, Reranker, open_encoder
-from bertsmith.recipes.search_reading import Asked, read_qrels, read_queries
+from bertsmith.recipes.search_reading import Asked, read_queries
 from bertsmith.recipes.searching import (
     IndexRecipe,
     Searcher,
@@ -40,11 +41,17 @@ from bertsmith.recipes.searching import (
     make_index,
     parse_recipe,
 )
+from bertsmith.recipes.sentence_bundle import SentenceBundle, save_sentence_bundle
+from bertsmith.recipes.sentence_loading import load_sentence_bundle
 from bertsmith.recipes.similar import LearnedWords, SimilarRecipe, learn_similar, similar_recipe
 from bertsmith.recipes.splits import Rows, Splits, make_splits, read_rows, read_splits
 from bertsmith.recipes.vocabulary import Extension, Pruning, Resized, extend, prune, vocabulary_recipe
 
 __all__ = [
+    "LOG",
+    "METRICS",
+    "RECIPE",
+    "TOO_MANY_DEGRADED",
     "Asked",
     "Bundle",
     "BundleEmbedder",
@@ -55,27 +62,24 @@ __all__ = [
     "FinetuneRecipe",
     "FinetuneResult",
     "IndexRecipe",
-    "LOG",
     "LabelType",
     "LearnedWords",
-    "METRICS",
     "Measured",
     "NegativesRecipe",
     "PairsRecipe",
     "PretrainRecipe",
     "PretrainResult",
     "Pruning",
-    "RECIPE",
     "Rehearsal",
     "Reranker",
     "Resized",
     "Rows",
     "SearchRecipe",
     "Searcher",
+    "SentenceBundle",
     "SimilarRecipe",
     "Splits",
     "Start",
-    "TOO_MANY_DEGRADED",
     "Vocabulary",
     "degraded_warning",
     "embedder_of",
@@ -92,16 +96,17 @@ __all__ = [
     "is_complete",
     "learn_similar",
     "load_bundle",
+    "load_sentence_bundle",
     "make_index",
     "make_splits",
     "measure",
+    "measure_search",
     "merged",
     "open_encoder",
     "parse_recipe",
     "pretrain",
     "pretrain_recipe",
     "prune",
-    "read_qrels",
     "read_queries",
     "read_rows",
     "read_splits",
@@ -111,6 +116,7 @@ __all__ = [
     "require_same_run",
     "save_bundle",
     "save_pretrained",
+    "save_sentence_bundle",
     "similar_recipe",
     "vocabulary_recipe",
     "write_negatives",

@@ -1,4 +1,4 @@
-"""Files of a search: texts with ids and metadata, queries, and which texts answer which query (qrels)."""
+"""Files of a search: texts with ids and metadata, queries, ids to delete."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,12 +17,6 @@ from bertsmith.search import Entry, Id
 
 USUAL_IDS = ("id", "doc_id", "query_id", "_id")
 """Columns that are taken for ids where none is named, the first that the file has."""
-QUERY_COLUMNS = ("query_id", "qid", "query-id", "query")
-TEXT_COLUMNS = ("doc_id", "docid", "corpus-id", "document", "id")
-GRADE_COLUMNS = ("relevance", "score", "rel", "label")
-
-Qrels = dict[str, dict[str, float]]
-"""Of each query, the texts that were judged and how relevant they are (0: not)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,27 +60,6 @@ def read_queries(path: Path, columns: Columns, *, id_column: str | None, encodin
     return [Asked(one.text, number if one.id is None else one.id) for number, one in enumerate(entries)]
 
 
-def read_qrels(path: Path, *, encoding: str = "utf-8") -> Qrels:
-    """Read judgements: columns query_id, doc_id and relevance; or TREC's four columns without a header (.txt, .qrels).
-
-    Raises:
-        UserError: a column is missing, a relevance is no number, or a pair is judged twice.
-    """
-    judged: Qrels = {}
-    for query, text, grade, where in _judgements(path, encoding):
-        try:
-            number = float(grade)
-        except (TypeError, ValueError):
-            what = f"relevance {grade!r} is no number; 0 means not relevant, more is better"
-            raise refusal(where, what, "bad_score") from None
-        if text in judged.setdefault(query, {}):
-            raise refusal(where, f"query {query!r} and text {text!r} are judged twice; keep one", "bad_qrels")
-        judged[query][text] = number
-    if not judged:
-        raise refusal(display_name(path), "the file holds no judgements", "empty_file")
-    return judged
-
-
 def read_ids(path: Path, *, encoding: str) -> list[str]:
     """Ids to delete: of .txt a line each, else the column of ids.
 
@@ -119,24 +92,6 @@ def _id(row: dict[str, Any], column: str, where: str) -> Id:
         what = f"column {column!r} must hold an id, a text or a whole number, found {value!r:.60}"
         raise refusal(where, what, "bad_id" if column in row else "missing_column")
     return value
-
-
-def _judgements(path: Path, encoding: str) -> Iterator[tuple[str, str, Any, str]]:
-    if bare_suffix(path) in (".txt", ".qrels", ".trec"):
-        lines = TextLines(read_chunks(path), display_name(path), encoding)
-        for line in lines:
-            parts = line.split()
-            if len(parts) == 4:
-                yield parts[0], parts[2], parts[3], lines.place()
-            elif parts:
-                what = f"{len(parts)} fields; a line of TREC's qrels has four: query 0 text relevance"
-                raise refusal(lines.place(), what, "bad_qrels")
-        return
-    for number, row in raw_rows(path, encoding):
-        where = f"{display_name(path)}:{number}"
-        query, text = (_column(row, names, where) for names in (QUERY_COLUMNS, TEXT_COLUMNS))
-        grade = next((name for name in GRADE_COLUMNS if name in row), None)
-        yield str(row[query]), str(row[text]), 1.0 if grade is None else row[grade], where
 
 
 def _column(row: dict[str, Any], names: tuple[str, ...], where: str) -> str:

@@ -1,6 +1,7 @@
 """An index that is open: rows in, texts out; neighbours of vectors, however they are found."""
 
 import json
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from bertsmith.search.approximate import Approximate
 from bertsmith.search.bm25 import Bm25, Postings
 from bertsmith.search.columns import Texts, mapped
 from bertsmith.search.derived import RESCORE
-from bertsmith.search.entries import IDS, METADATA, TEXTS, Id, deleted_rows
+from bertsmith.search.entries import IDS, METADATA, TEXTS, Id, deleted_rows, id_key, stored_keys
 from bertsmith.search.layout import Manifest, read_manifest
 from bertsmith.search.scanning import Neighbours, Scanned, nearest
 from bertsmith.search.settings import Exact
@@ -61,6 +62,12 @@ class VectorIndex:
         """The id of a row, a number where all ids are."""
         name = self._ids[row]
         return int(name) if self.manifest.numbered else name
+
+    def count_of(self, ids: Iterable[Id]) -> int:
+        """How many of these ids stand in the index (by their keys)."""
+        keys = np.array([id_key(str(name)) for name in ids], dtype=np.uint64)
+        stored = stored_keys(self._data, self.manifest.rows)
+        return int(np.isin(keys, stored if self.alive is None else stored[self.alive]).sum())
 
     def metadata_of(self, row: int) -> dict[str, Any]:
         """The other fields of a row."""
