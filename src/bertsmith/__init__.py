@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bertsmith.encoder import Encoder
     from bertsmith.errors import UserError
-    from bertsmith.estimators import Classifier, PairClassifier, Regressor, Tagger
+    from bertsmith.estimators import Classifier, Index, PairClassifier, Regressor, Tagger
 
 _HOMES = {
     "Classifier": "bertsmith.estimators",
     "Encoder": "bertsmith.encoder",
+    "Index": "bertsmith.estimators",
     "PairClassifier": "bertsmith.estimators",
     "Regressor": "bertsmith.estimators",
     "Tagger": "bertsmith.estimators",
     "UserError": "bertsmith.errors",
 }
 
-__all__ = ["Classifier", "Encoder", "PairClassifier", "Regressor", "Tagger", "UserError"]
+__all__ = ["Classifier", "Encoder", "Index", "PairClassifier", "Regressor", "Tagger", "UserError"]
 
 
 def __getattr__(name: str) -> Any:

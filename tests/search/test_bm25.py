@@ -1,5 +1,6 @@
 """BM25 by hand, as bm25s has it, and the same however the texts came in."""
 
+import itertools
 import math
 
 import numpy as np
@@ -9,15 +10,15 @@ from hypothesis import strategies as st
 
 from bertsmith.errors import UserError
 from bertsmith.search.bm25 import Bm25, Postings
-from bertsmith.search.settings import Words
+from bertsmith.search.settings import USUAL_WORDS, Words
 from bertsmith.search.terms import terms
 
 TEXTS = ["red red fox", "red dog runs far", "a cat", "狐狸和狗"]
 
 
-def made(texts, settings=Words(), *, cuts=(), alive=None) -> Bm25:
+def made(texts, settings=USUAL_WORDS, *, cuts=(), alive=None) -> Bm25:
     bounds = [0, *cuts, len(texts)]
-    parts = [Postings.of(texts[a:b], a, settings) for a, b in zip(bounds, bounds[1:], strict=False)]
+    parts = [Postings.of(texts[a:b], a, settings) for a, b in itertools.pairwise(bounds)]
     return Bm25(parts, settings, rows=len(texts), alive=alive)
 
 

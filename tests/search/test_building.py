@@ -262,7 +262,7 @@ class Stopping(WordEmbedder):
 def test_an_interrupted_build_goes_on(tmp_path, monkeypatch):
     monkeypatch.setattr(building, "TEXTS_ENCODED_AT_ONCE", 16)
     texts, folder = sentences(100), tmp_path / "i"
-    with pytest.raises(Interrupted, match="32 of 100 texts are encoded.*go on with --resume"):
+    with pytest.raises(Interrupted, match=r"32 of 100 texts are encoded.*go on with --resume"):
         made(folder, texts, embedder=Stopping())
     with pytest.raises(UserError, match="its build was interrupted: go on with --resume"):
         VectorIndex.open(folder)
@@ -332,7 +332,7 @@ def test_a_changed_byte_is_found_by_verify(tmp_path):
     content[5] ^= 1
     path.write_bytes(content)
     VectorIndex.open(folder)
-    with pytest.raises(UserError, match="texts.txt is not what was written"):
+    with pytest.raises(UserError, match=r"texts\.txt is not what was written"):
         verify(folder)
 
 

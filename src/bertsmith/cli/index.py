@@ -9,7 +9,7 @@ from bertsmith.cli.options import CommonOptions, RunOptions, nested
 from bertsmith.cli.output import print_json, to_stderr
 
 if TYPE_CHECKING:
-    from bertsmith.recipes import IndexRecipe
+    pass
 
 
 def index(

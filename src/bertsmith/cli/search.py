@@ -9,7 +9,7 @@ from bertsmith.cli.options import CommonOptions, nested
 from bertsmith.cli.output import print_json, to_stderr
 
 if TYPE_CHECKING:
-    from bertsmith.recipes import Asked, Searcher, SearchRecipe
+    from bertsmith.recipes import Asked, SearchRecipe
     from bertsmith.search import Hit
 
 SHOWN = 100

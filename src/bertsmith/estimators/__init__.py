@@ -2,6 +2,7 @@
 
 from bertsmith.estimators.classifiers import Classifier, PairClassifier
 from bertsmith.estimators.numbers import Regressor
+from bertsmith.estimators.search import Index
 from bertsmith.estimators.tagger import Entity, Tagger
 
-__all__ = ["Classifier", "Entity", "PairClassifier", "Regressor", "Tagger"]
+__all__ = ["Classifier", "Entity", "Index", "PairClassifier", "Regressor", "Tagger"]

@@ -38,6 +38,7 @@ from bertsmith.recipes.searching import (
     entries_of,
     extend_index,
     index_entries,
+    lasting,
     make_index,
     parse_recipe,
 )
@@ -94,6 +95,7 @@ __all__ = [
     "found_pairs",
     "index_entries",
     "is_complete",
+    "lasting",
     "learn_similar",
     "load_bundle",
     "load_sentence_bundle",

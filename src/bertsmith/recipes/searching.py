@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from pydantic import Field
+
 from bertsmith.config import Config, parse_config, with_settings
 from bertsmith.data import Columns
 from bertsmith.encoder.hub import bundled_names
@@ -29,6 +31,7 @@ from bertsmith.search import (
     IndexSettings,
     Manifest,
     SearchSettings,
+    TextEmbedder,
     VectorIndex,
     add,
     build,
@@ -63,7 +66,7 @@ class SearchRecipe(Config):
     model: str | None = None
     search: SearchSettings = SearchSettings()
     rerank: Reranker | None = None
-    where: dict[str, str] = {}
+    where: dict[str, str] = Field(default_factory=dict)
     device: DeviceName = "auto"
 
 
@@ -207,7 +210,7 @@ class Searcher:
     """An open index with its models: queries in, hits out."""
 
     def __init__(
-        self, recipe: SearchRecipe, index: VectorIndex, embedder: BundleEmbedder | None, judge: PairJudge | None
+        self, recipe: SearchRecipe, index: VectorIndex, embedder: TextEmbedder | None, judge: PairJudge | None
     ) -> None:
         self.recipe = recipe
         self.index = index
@@ -227,6 +230,15 @@ class Searcher:
         embedder = (
             None if by_words else embedder_of(recipe.index, index.manifest, model=recipe.model, device=recipe.device)
         )
+        return cls.on(recipe, index, embedder)
+
+    @classmethod
+    def on(cls, recipe: SearchRecipe, index: VectorIndex, embedder: TextEmbedder | None) -> "Searcher":
+        """Search an index that is open, with a model that is loaded.
+
+        Raises:
+            UserError: the re-ranker is missing, or no pair classifier.
+        """
         judge = open_reranker(recipe.rerank, resolve_device(recipe.device)) if recipe.rerank else None
         return cls(recipe, index, embedder, judge)
 

@@ -7,8 +7,8 @@ from bertsmith.search.index import Mask, VectorIndex
 from bertsmith.search.layout import MANIFEST, Manifest, ModelNote, read_manifest, verify
 from bertsmith.search.mining import ClusterSettings, Pair, PairSettings, clusters, mine_pairs
 from bertsmith.search.negatives import Mined, NegativeSettings, mine_negatives
-from bertsmith.search.scanning import Neighbours, Scanned, nearest
 from bertsmith.search.protocols import PairScorer, TextEmbedder
+from bertsmith.search.scanning import Neighbours, Scanned, nearest
 from bertsmith.search.settings import (
     Auto,
     Exact,
@@ -24,6 +24,7 @@ from bertsmith.search.settings import (
 __all__ = [
     "MANIFEST",
     "Auto",
+    "ClusterSettings",
     "Deleted",
     "Entry",
     "Exact",
@@ -34,9 +35,13 @@ __all__ = [
     "Ivf",
     "Manifest",
     "Mask",
+    "Mined",
     "ModelNote",
+    "NegativeSettings",
     "Neighbours",
+    "Pair",
     "PairScorer",
+    "PairSettings",
     "Reciprocal",
     "Scanned",
     "SearchSettings",
@@ -46,20 +51,15 @@ __all__ = [
     "Words",
     "add",
     "build",
+    "clusters",
     "compact",
     "delete",
+    "mine_negatives",
+    "mine_pairs",
     "nearest",
     "query_vectors",
     "read_manifest",
     "require_model",
     "search",
     "verify",
-    "ClusterSettings",
-    "Pair",
-    "PairSettings",
-    "clusters",
-    "mine_pairs",
-    "Mined",
-    "NegativeSettings",
-    "mine_negatives",
 ]

@@ -12,9 +12,9 @@ from bertsmith.search.building import require_model
 from bertsmith.search.entries import Id
 from bertsmith.search.fusion import reciprocal, together, weighted
 from bertsmith.search.index import Mask, VectorIndex
-from bertsmith.search.scanning import Neighbours
 from bertsmith.search.protocols import PairScorer, TextEmbedder
-from bertsmith.search.settings import Reciprocal, SearchSettings, Weighted
+from bertsmith.search.scanning import Neighbours
+from bertsmith.search.settings import USUAL_SEARCH, Reciprocal, SearchSettings, Weighted
 from bertsmith.search.vectors import exact_scores, normalised
 
 QUERIES_AT_ONCE = 1024
@@ -39,7 +39,7 @@ def search(
     queries: Sequence[str],
     embedder: TextEmbedder | None,
     *,
-    settings: SearchSettings = SearchSettings(),
+    settings: SearchSettings = USUAL_SEARCH,
     scorer: PairScorer | None = None,
     among: Mask | None = None,
 ) -> Iterator[list[Hit]]:

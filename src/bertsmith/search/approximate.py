@@ -38,7 +38,7 @@ def require_faiss(why: str) -> ModuleType:
             f"{why} needs faiss, which is not installed: pip install 'bertsmith[ann]', or build with --kind exact",
             code="missing_package",
         ) from None
-    return faiss  # type: ignore[no-any-return]
+    return faiss
 
 
 def has_faiss() -> bool:
@@ -124,7 +124,7 @@ class Approximate:
         _, rows = self.index.search(np.ascontiguousarray(queries), min(top, self.index.ntotal), params=parameters)
         if rows.shape[1] < top:
             rows = np.pad(rows, ((0, 0), (0, top - rows.shape[1])), constant_values=-1)
-        return rows.astype(np.int64)
+        return np.asarray(rows, dtype=np.int64)
 
     def tune(self, vectors: Shaped[np.ndarray, "rows width"], *, rescore: int, seed: int = 0) -> float:
         """Find the least effort whose recall@10 is as asked, on vectors of the index itself; return that recall.

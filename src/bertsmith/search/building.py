@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ from bertsmith.search.layout import (
     write_manifest,
 )
 from bertsmith.search.protocols import TextEmbedder
-from bertsmith.search.settings import IndexSettings
+from bertsmith.search.settings import USUAL_INDEX, IndexSettings
 from bertsmith.search.vectors import VECTORS, normalised, open_vectors, require_finite
 
 TEXTS_ENCODED_AT_ONCE = 4096
@@ -58,14 +59,14 @@ class Deleted:
     compacted: bool
 
 
-def build(
+def build(  # noqa: PLR0913 - texts, model and settings, and how the work is done
     folder: Path,
     entries: Iterable[Entry],
     embedder: TextEmbedder,
     *,
     source: str,
     choices: Mapping[str, str | int] | None = None,
-    settings: IndexSettings = IndexSettings(),
+    settings: IndexSettings = USUAL_INDEX,
     resume: bool = False,
     say: Say = _silent,
 ) -> Manifest:
@@ -206,14 +207,14 @@ def _encoded(
     kind = np.dtype(known.settings.vectors).newbyteorder("<")
     width, file = known.width, None
     begun = _resumed(data, embedder, kind.itemsize) if resume else None
-    first = known.rows
+    done = known.rows
     if begun is not None:
-        width, first, so_far = begun
+        width, done, so_far = begun
         file = GrowingFile(data / VECTORS, so_far)
     try:
-        for first, some in blocks_of(texts, first, stored.rows, TEXTS_ENCODED_AT_ONCE):
+        for first, some in blocks_of(texts, done, stored.rows, TEXTS_ENCODED_AT_ONCE):
             vectors = embedder.encode(some)
-            require_finite(vectors, lambda row, first=first: f"id {ids[first + row]!r} ({some[row]!r:.40})")
+            require_finite(vectors, partial(_named, ids, first, some))
             width = width or vectors.shape[1]
             if vectors.shape != (len(some), width):
                 raise AssertionError(f"vectors of shape {vectors.shape} for {len(some)} texts, {width} wide")
@@ -221,14 +222,19 @@ def _encoded(
             told = normalised(vectors) if known.settings.score == "cosine" else vectors
             file.append(told.astype(kind).tobytes())
             file.flush()
-            say(f"encoded {first + len(some) - known.rows:,} of {stored.rows - known.rows:,} texts")
+            done = first + len(some)
+            say(f"encoded {done - known.rows:,} of {stored.rows - known.rows:,} texts")
     except KeyboardInterrupt:
-        done = f"{first - known.rows:,} of {stored.rows - known.rows:,} texts are encoded"
-        raise Interrupted(f"interrupted: {done}; the index is as it was" + _way_on(known)) from None
+        so_much = f"{done - known.rows:,} of {stored.rows - known.rows:,} texts are encoded"
+        raise Interrupted(f"interrupted: {so_much}; the index is as it was" + _way_on(known)) from None
     finally:
         if file is not None:
             files = {**stored.files, VECTORS: file.close()}
     return stored.but(files=files, width=width)
+
+
+def _named(ids: Texts, first: int, some: Sequence[str], row: int) -> str:
+    return f"id {ids[first + row]!r} ({some[row]!r:.40})"
 
 
 def _way_on(known: Manifest) -> str:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
@@ -43,7 +44,7 @@ class Texts:
         last = int(self.ends[stop - 1]) if stop > start else first
         content = self.content[first:last].tobytes()
         places = [0, *(self.ends[start:stop].astype(np.int64) - first).tolist()]
-        return [content[a:b].decode() for a, b in zip(places, places[1:], strict=False)]
+        return [content[a:b].decode() for a, b in pairwise(places)]
 
 
 def mapped(path: Path, kind: np.dtype, shape: tuple[int, ...]) -> Shaped[np.ndarray, "..."]:

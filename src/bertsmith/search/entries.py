@@ -41,7 +41,8 @@ def store(folder: Path, manifest: Manifest, entries: Iterable[Entry]) -> Manifes
     """
     with GrowingFolder(folder, manifest.files) as growing:
         writer = _Writer(growing, manifest)
-        for chunk in iter(lambda stream=iter(entries): list(islice(stream, AT_ONCE)), []):
+        stream = iter(entries)
+        while chunk := list(islice(stream, AT_ONCE)):
             writer.write(chunk)
         files = {**manifest.files, **growing.close()}
     if writer.rows == manifest.rows:

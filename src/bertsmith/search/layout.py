@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from pydantic import Field
+
 from bertsmith.config import Config, parse_config
 from bertsmith.errors import UserError
 from bertsmith.files import write_text, writing
@@ -38,7 +40,7 @@ class ModelNote(Config):
 
     source: str
     fingerprint: str
-    choices: dict[str, str | int] = {}
+    choices: dict[str, str | int] = Field(default_factory=dict)
 
 
 class ApproximateNote(Config):

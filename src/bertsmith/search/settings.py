@@ -110,3 +110,6 @@ class SearchSettings(Config):
     fusion: Fusion = Reciprocal()
     depth: Positive = 100
     rescore: Positive = 4
+
+
+USUAL_INDEX, USUAL_SEARCH, USUAL_WORDS = IndexSettings(), SearchSettings(), Words()

@@ -44,7 +44,8 @@ def learned_scales(vectors: Shaped[np.ndarray, "rows width"]) -> Float32[np.ndar
     spread = vectors[:: max(1, len(vectors) // SCALE_ROWS)]
     low, high = np.quantile(np.asarray(spread, dtype=np.float32), (1e-4, 1 - 1e-4), axis=0)
     steps = np.maximum((high - low) / 254, 1e-12)
-    return np.stack([steps, (high + low) / 2]).astype(np.float32)
+    scales: Float32[np.ndarray, "2 width"] = np.stack([steps, (high + low) / 2]).astype(np.float32)
+    return scales
 
 
 def coded(
@@ -76,4 +77,4 @@ def exact_scores(
     query: Float32[np.ndarray, "width"], rows: Int[np.ndarray, "some"], vectors: Shaped[np.ndarray, "all width"]
 ) -> Float32[np.ndarray, "some"]:
     """Inner products of a query with some rows."""
-    return np.asarray(vectors[np.maximum(rows, 0)], dtype=np.float32) @ query
+    return np.asarray(np.asarray(vectors[np.maximum(rows, 0)], dtype=np.float32) @ query)
