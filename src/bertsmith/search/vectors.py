@@ -44,8 +44,7 @@ def learned_scales(vectors: Shaped[np.ndarray, "rows width"]) -> Float32[np.ndar
     spread = vectors[:: max(1, len(vectors) // SCALE_ROWS)]
     low, high = np.quantile(np.asarray(spread, dtype=np.float32), (1e-4, 1 - 1e-4), axis=0)
     steps = np.maximum((high - low) / 254, 1e-12)
-    scales: Float32[np.ndarray, "2 width"] = np.stack([steps, (high + low) / 2]).astype(np.float32)
-    return scales
+    return np.asarray(np.stack([steps, (high + low) / 2]), dtype=np.float32)
 
 
 def coded(
@@ -53,7 +52,7 @@ def coded(
 ) -> Int8[np.ndarray, "rows width"]:
     """The nearest level of every number; numbers beyond the last level get that."""
     levels = (np.asarray(vectors, dtype=np.float32) - scales[1]) / scales[0]
-    return np.clip(np.rint(levels), -127, 127).astype(np.int8)
+    return np.asarray(np.clip(np.rint(levels), -127, 127), dtype=np.int8)
 
 
 def open_vectors(folder: Path, kind: str, rows: int, width: int) -> Shaped[np.ndarray, "rows width"]:
