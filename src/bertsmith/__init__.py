@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bertsmith.encoder import Encoder
     from bertsmith.errors import UserError
-    from bertsmith.estimators import Classifier, Index, PairClassifier, Regressor, Tagger
+    from bertsmith.estimators import Classifier, Index, PairClassifier, Regressor, SentenceEncoder, Tagger
 
 _HOMES = {
     "Classifier": "bertsmith.estimators",
@@ -17,11 +17,12 @@ _HOMES = {
     "Index": "bertsmith.estimators",
     "PairClassifier": "bertsmith.estimators",
     "Regressor": "bertsmith.estimators",
+    "SentenceEncoder": "bertsmith.estimators",
     "Tagger": "bertsmith.estimators",
     "UserError": "bertsmith.errors",
 }
 
-__all__ = ["Classifier", "Encoder", "Index", "PairClassifier", "Regressor", "Tagger", "UserError"]
+__all__ = ["Classifier", "Encoder", "Index", "PairClassifier", "Regressor", "SentenceEncoder", "Tagger", "UserError"]
 
 
 def __getattr__(name: str) -> Any:

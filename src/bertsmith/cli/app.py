@@ -15,6 +15,7 @@ from bertsmith.cli import (
     check,
     demo,
     doctor,
+    encode,
     evaluate,
     finetune,
     index,
@@ -24,6 +25,7 @@ from bertsmith.cli import (
     pretrain,
     search,
     similar,
+    sts,
     vocabulary,
 )
 from bertsmith.cli.check import ErrorsFound
@@ -48,6 +50,8 @@ COMMANDS = (
     finetune.finetune,
     predict.predict,
     evaluate.evaluate,
+    encode.encode,
+    sts.sts,
     pretrain.pretrain,
     mask.mask,
     index.index,

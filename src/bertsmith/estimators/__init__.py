@@ -1,8 +1,10 @@
 """The Python front: estimators with scikit-learn habits (fit, predict, predict_proba, score, clone)."""
 
 from bertsmith.estimators.classifiers import Classifier, PairClassifier
+from bertsmith.estimators.mteb import MtebModel
 from bertsmith.estimators.numbers import Regressor
 from bertsmith.estimators.search import Index
+from bertsmith.estimators.sentences import SentenceEncoder
 from bertsmith.estimators.tagger import Entity, Tagger
 
-__all__ = ["Classifier", "Entity", "Index", "PairClassifier", "Regressor", "Tagger"]
+__all__ = ["Classifier", "Entity", "Index", "MtebModel", "PairClassifier", "Regressor", "SentenceEncoder", "Tagger"]

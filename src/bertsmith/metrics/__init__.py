@@ -21,6 +21,7 @@ from bertsmith.metrics.entities import (
     span_errors,
     type_confusion,
 )
+from bertsmith.metrics.geometry import alignment, normed, uniformity
 from bertsmith.metrics.multilabel import (
     SCORES,
     USUAL_CUT,
@@ -49,6 +50,7 @@ __all__ = [
     "SpanError",
     "Tally",
     "accuracy",
+    "alignment",
     "auc",
     "auc_interval",
     "best_cut",
@@ -67,6 +69,7 @@ __all__ = [
     "micro_f1",
     "multilabel_intervals",
     "multilabel_metrics",
+    "normed",
     "paired_difference",
     "pearson",
     "per_class",
@@ -83,4 +86,5 @@ __all__ = [
     "tally",
     "tempered",
     "type_confusion",
+    "uniformity",
 ]

@@ -2,6 +2,7 @@
 
 from bertsmith.recipes.bundle import Bundle, LabelType, load_bundle, save_bundle
 from bertsmith.recipes.counting import TOO_MANY_DEGRADED, degraded_warning
+from bertsmith.recipes.encoding import EncodeRecipe, EncodeResult, Whiten, encode_file, encode_recipe, fit_whitening
 from bertsmith.recipes.evaluation import Measured, evaluate_bundle, measure
 from bertsmith.recipes.finetuning import Rehearsal, finetune, rehearse
 from bertsmith.recipes.folder import LOG, METRICS, RECIPE, finish_folder, is_complete, require_run
@@ -43,9 +44,12 @@ from bertsmith.recipes.searching import (
     parse_recipe,
 )
 from bertsmith.recipes.sentence_bundle import SentenceBundle, save_sentence_bundle
-from bertsmith.recipes.sentence_loading import load_sentence_bundle
+from bertsmith.recipes.sentence_loading import is_sentence_encoder, load_sentence_bundle
 from bertsmith.recipes.similar import LearnedWords, SimilarRecipe, learn_similar, similar_recipe
 from bertsmith.recipes.splits import Rows, Splits, make_splits, read_rows, read_splits
+from bertsmith.recipes.sts import StsRecipe, evaluate_sts, sts_recipe
+from bertsmith.recipes.sts_result import StsMean, StsResult, StsScore
+from bertsmith.recipes.sts_sets import Published, ScoredPairs, read_pairs
 from bertsmith.recipes.vocabulary import Extension, Pruning, Resized, extend, prune, vocabulary_recipe
 
 __all__ = [
@@ -58,6 +62,8 @@ __all__ = [
     "BundleEmbedder",
     "ClustersRecipe",
     "DataFiles",
+    "EncodeRecipe",
+    "EncodeResult",
     "EncoderChoice",
     "Extension",
     "FinetuneRecipe",
@@ -71,30 +77,42 @@ __all__ = [
     "PretrainRecipe",
     "PretrainResult",
     "Pruning",
+    "Published",
     "Rehearsal",
     "Reranker",
     "Resized",
     "Rows",
+    "ScoredPairs",
     "SearchRecipe",
     "Searcher",
     "SentenceBundle",
     "SimilarRecipe",
     "Splits",
     "Start",
+    "StsMean",
+    "StsRecipe",
+    "StsResult",
+    "StsScore",
     "Vocabulary",
+    "Whiten",
     "degraded_warning",
     "embedder_of",
+    "encode_file",
+    "encode_recipe",
     "entries_of",
     "evaluate_bundle",
+    "evaluate_sts",
     "extend",
     "extend_index",
     "finetune",
     "finetune_recipe",
     "finish_folder",
+    "fit_whitening",
     "found_clusters",
     "found_pairs",
     "index_entries",
     "is_complete",
+    "is_sentence_encoder",
     "lasting",
     "learn_similar",
     "load_bundle",
@@ -109,6 +127,7 @@ __all__ = [
     "pretrain",
     "pretrain_recipe",
     "prune",
+    "read_pairs",
     "read_queries",
     "read_rows",
     "read_splits",
@@ -120,6 +139,7 @@ __all__ = [
     "save_pretrained",
     "save_sentence_bundle",
     "similar_recipe",
+    "sts_recipe",
     "vocabulary_recipe",
     "write_negatives",
 ]

@@ -22,9 +22,12 @@ from bertsmith.files import write_tensors, write_text
 from bertsmith.sentences import Projector, SentenceEmbedder, SentenceTask
 
 MODULES, PROMPTS, READING = "modules.json", "config_sentence_transformers.json", "sentence_bert_config.json"
+TOKENIZER = "tokenizer_config.json"
 UNKNOWN_THERE = "bertsmith.sentences.FeaturesUnknownToSentenceTransformers"
 """The module of vectors that sentence-transformers cannot make."""
 
+_READINGS = ("roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
+_NO_LIMIT = 1e6
 _POOLINGS = {"cls": "cls_token", "mean": "mean_tokens", "max": "max_tokens", "pooler": "cls_token"}
 _MODES = ("cls_token", "mean_tokens", "max_tokens", "mean_sqrt_len_tokens", "weightedmean_tokens", "lasttoken")
 
@@ -82,7 +85,7 @@ def chain_of(embedder: SentenceEmbedder) -> list[Module]:
         mean, matrix = embedder.whitening.mean, embedder.whitening.matrix
         chain += [_dense(torch.eye(len(mean)), -mean), _dense(matrix.T)]
     if task.dim is not None:
-        chain.append(_dense(torch.eye(embedder.whitened_width)[: task.dim]))
+        chain.append(_dense(torch.eye(task.whitening or embedder.projected_width)[: task.dim]))
     return chain + ([Module("Normalize")] if task.normalize else [])
 
 
@@ -243,6 +246,21 @@ def read_prompts(folder: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
     if similarity in ("cosine", "dot"):
         return {**fields, "similarity": similarity}, ()
     return fields, (f"{path} wants {similarity} distances; bertsmith compares by cosine",)
+
+
+def read_length(folder: Path) -> tuple[int | None, bool]:
+    """The longest text of the encoder in this folder, and whether texts are put into small letters first.
+
+    New versions write the length into tokenizer_config.json, old ones into a file of their own.
+    """
+    names = [READING, *(f"sentence_{name}_config.json" for name in _READINGS)]
+    told = next((read_json(folder / name) for name in names if (folder / name).is_file()), {})
+    length = told.get("max_seq_length")
+    if length is None and (folder / TOKENIZER).is_file():
+        length = read_json(folder / TOKENIZER).get("model_max_length")
+    return (int(length) if isinstance(length, int | float) and length < _NO_LIMIT else None), bool(
+        told.get("do_lower_case")
+    )
 
 
 def _unread(what: str, where: str) -> UserError:

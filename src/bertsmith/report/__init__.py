@@ -21,6 +21,7 @@ from bertsmith.report.run import (
     Split,
     Truncation,
 )
+from bertsmith.report.sts import sts_page, write_sts
 
 __all__ = [
     "SECTIONS",
@@ -48,6 +49,8 @@ __all__ = [
     "pretrain_page",
     "pretraining_card",
     "run_page",
+    "sts_page",
     "write_outputs",
     "write_pretrained",
+    "write_sts",
 ]

@@ -54,7 +54,7 @@ class SentenceEmbedder(nn.Module):
         _require_width(task.whitening, widths[-1], "whitening")
         self.whitening = None if task.whitening is None else Whitening(widths[-1], task.whitening)
         _require_width(task.dim, task.whitening or widths[-1], "dim")
-        self.pooled_width, self.whitened_width = self.features.width, widths[-1]
+        self.pooled_width, self.projected_width = self.features.width, widths[-1]
         self.width = task.dim or task.whitening or widths[-1]
 
     def forward(self, batch: PackedBatch) -> Float[Tensor, "texts width"]:
@@ -78,6 +78,13 @@ class SentenceEmbedder(nn.Module):
         vectors = pooled
         for projection in self.projections:
             vectors = projection(vectors)
+        return self.settle(vectors, normalize=normalize)
+
+    def settle(
+        self, projected: Float[Tensor, "texts projected"], *, normalize: bool | None = None
+    ) -> Float[Tensor, "texts width"]:
+        """Whiten, cut and norm: what has numbers but nothing that was learned."""
+        vectors = projected
         if self.whitening is not None:
             with torch.autocast(vectors.device.type, enabled=False):
                 vectors = self.whitening(vectors)
