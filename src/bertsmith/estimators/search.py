@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -49,7 +50,6 @@ class Index:
         self.embedder = embedder
         self.device: DeviceName = device
         self._index = VectorIndex.open(self.folder)
-        self._temporary: tempfile.TemporaryDirectory[str] | None = None
         require_model(self.folder, self._index.manifest, embedder)
 
     @classmethod
@@ -58,7 +58,7 @@ class Index:
         encoder: Any,
         texts: Iterable[str],
         *,
-        ids: Iterable[Id] | None = None,
+        ids: Iterable[Any] | None = None,
         metadata: Iterable[Mapping[str, Any]] | None = None,
         folder: str | Path | None = None,
         kind: Kind = "auto",
@@ -78,12 +78,19 @@ class Index:
         embedder, source = _embedder(encoder, device)
         chosen: dict[str, Any] = {"neighbours": {"kind": kind}, **({"words": {}} if words else {})}
         made = parse_config(IndexSettings, with_settings(chosen, settings))
-        temporary = tempfile.TemporaryDirectory(prefix="bertsmith-index-") if folder is None else None
-        place = Path(temporary.name if temporary is not None else str(folder))
-        require_output_folder(place, overwrite=False, resume=False)
-        build(place, _entries(texts, ids, metadata), embedder, source=source, settings=made)
-        index = cls(place, embedder, device=device)
-        index._temporary = temporary
+        entries = _entries(texts, ids, metadata)
+        if folder is not None:
+            require_output_folder(Path(folder), overwrite=False, resume=False)
+            build(Path(folder), entries, embedder, source=source, settings=made)
+            return cls(folder, embedder, device=device)
+        place = Path(tempfile.mkdtemp(prefix="bertsmith-index-"))
+        try:
+            build(place, entries, embedder, source=source, settings=made)
+            index = cls(place, embedder, device=device)
+        except BaseException:
+            shutil.rmtree(place, ignore_errors=True)
+            raise
+        weakref.finalize(index, shutil.rmtree, place, ignore_errors=True)
         return index
 
     @classmethod
@@ -139,7 +146,7 @@ class Index:
         self,
         texts: Iterable[str],
         *,
-        ids: Iterable[Id] | None = None,
+        ids: Iterable[Any] | None = None,
         metadata: Iterable[Mapping[str, Any]] | None = None,
     ) -> "Index":
         """Put more texts in; what fails leaves the index as it was.
@@ -190,7 +197,7 @@ def _embedder(encoder: Any, device: DeviceName) -> tuple[TextEmbedder, str]:
 
 
 def _entries(
-    texts: Iterable[str], ids: Iterable[Id] | None, metadata: Iterable[Mapping[str, Any]] | None
+    texts: Iterable[str], ids: Iterable[Any] | None, metadata: Iterable[Mapping[str, Any]] | None
 ) -> Iterator[Entry]:
     """Texts with their ids and metadata, one by one.
 

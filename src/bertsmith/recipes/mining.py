@@ -11,7 +11,7 @@ from bertsmith.config import Config
 from bertsmith.data import Columns, read_records, write_rows
 from bertsmith.data.grams import comparable
 from bertsmith.errors import UserError
-from bertsmith.recipes.search_models import Reranker, open_reranker
+from bertsmith.recipes.search_models import LabelName, Reranker, open_reranker
 from bertsmith.recipes.searching import DeviceName, embedder_of, now_and_then
 from bertsmith.recipes.watching import Say, silent
 from bertsmith.search import (
@@ -52,7 +52,7 @@ class NegativesRecipe(Config):
     input: Path
     columns: Columns = Columns()
     encoding: str = "utf-8"
-    positive: str = "1"
+    positive: LabelName = "1"
     model: str | None = None
     negatives: NegativeSettings = NegativeSettings()
     rerank: Reranker | None = None

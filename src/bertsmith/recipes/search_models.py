@@ -4,10 +4,12 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
 import torch
 from jaxtyping import Float
+from pydantic import BeforeValidator
 
 from bertsmith.config import Config
 from bertsmith.data import Record
@@ -16,6 +18,14 @@ from bertsmith.recipes.bundle import Bundle, load_bundle
 from bertsmith.recipes.sentence_bundle import SentenceBundle
 from bertsmith.recipes.sentence_loading import load_sentence_bundle
 from bertsmith.sentences import TextCounts
+
+
+def _as_label(value: object) -> object:
+    """A label as files write it: YAML takes 1 for a number and true for a truth value."""
+    return str(value).lower() if isinstance(value, bool | int) else value
+
+
+LabelName = Annotated[str, BeforeValidator(_as_label)]
 
 
 class EncoderChoice(Config):
@@ -96,7 +106,7 @@ class Reranker(Config):
     """A pair classifier that reads the best candidates again; `positive` is the label whose probability counts."""
 
     source: str
-    positive: str | None = None
+    positive: LabelName | None = None
 
 
 class PairJudge:

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from bertsmith.config import Config, parse_config, with_settings
 from bertsmith.data import Columns
+from bertsmith.data.formats import require_file
 from bertsmith.encoder.hub import bundled_names
 from bertsmith.errors import UserError
 from bertsmith.files import require_output_folder
@@ -131,6 +132,7 @@ def make_index(
             code="out_not_empty",
             where=str(folder),
         )
+    require_file(recipe.input)
     entries = entries_of(recipe)
     embedder = open_encoder(recipe.encoder, resolve_device(recipe.device))
     return index_entries(recipe, folder, entries, embedder, resume=resume, say=say)
