@@ -77,6 +77,24 @@ def test_emoji_alone_are_counted_as_unknown(trained, tmp_path, capsys):
     assert found.json["results"][0]["hits"][0]["text"] == "😀😀"
 
 
+def test_weights_that_give_no_numbers_are_refused_by_id(trained, tmp_path, capsys):
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(trained / "out", tmp_path / "model")
+    weights = load_file(tmp_path / "model" / "model.safetensors")
+    table = next(name for name in weights if name.endswith("word_embeddings.weight"))
+    token = load_sentence_bundle(trained / "out").tokenizer.tokenize(["film"])[0].token_ids[0]
+    weights[table][int(token)] = float("nan")
+    save_file(weights, tmp_path / "model" / "model.safetensors", metadata={"format": "pt"})
+    write_table(tmp_path / "docs.csv", [("a", "old town"), ("b", "good film")], header="id,text")
+    command = ["index", "--model", tmp_path / "model", "--input", tmp_path / "docs.csv", "--out", tmp_path / "i"]
+    told = call(capsys, *command, "--json")
+    assert told.code == 2
+    assert told.json["error"]["code"] == "nan_vectors"
+    assert told.json["error"]["where"] == "id 'b'"
+    assert "the vector of 'good film' holds NaN" in told.json["error"]["message"]
+
+
 def piped(monkeypatch, objects):
     content = "".join(json.dumps(each) + "\n" for each in objects).encode()
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))

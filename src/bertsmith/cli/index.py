@@ -80,7 +80,7 @@ def index(
     if common.json:
         print_json(summary)
     else:
-        print_summary(summary)
+        print_summary(summary, asked.said)
 
 
 class Asked:
@@ -102,6 +102,7 @@ class Asked:
         self.delete_file = delete_file
         self.compact = compact
         self.verify = verify
+        self.said: set[str] = set()
         self.texts = not (self.delete or delete_file or compact or verify)
 
     def require_one(self, source: Path | None) -> None:
@@ -119,6 +120,11 @@ class Asked:
             raise UserError(message, code="bad_usage")
         if self.texts and self.add and source is None:
             raise UserError("--add needs --input: the file of the texts to add", code="bad_usage")
+
+    def say(self, message: str) -> None:
+        """Say a line beside the output, and remember that it was said."""
+        self.said.add(message)
+        to_stderr(message)
 
     def change(self, common: CommonOptions, model: str | None) -> dict[str, Any]:
         """Delete, compact or verify."""
@@ -152,20 +158,21 @@ class Asked:
             given["columns"] = Columns.parse(columns).model_dump()
         if not self.add:
             recipe = parse_recipe(IndexRecipe, given=given, file=common.recipe, settings=common.settings)
-            made = make_index(recipe, self.out, resume=run.resume, overwrite=run.overwrite, say=to_stderr)
+            made = make_index(recipe, self.out, resume=run.resume, overwrite=run.overwrite, say=self.say)
             return made.summary()
         model = given.get("encoder", {}).get("source")
         given |= {"encoder": {"source": model or ""}}
         recipe = parse_recipe(IndexRecipe, given=given, file=common.recipe, settings=common.settings)
-        added = extend_index(self.out, entries_of(recipe), model=model, device=recipe.device, say=to_stderr)
+        added = extend_index(self.out, entries_of(recipe), model=model, device=recipe.device, say=self.say)
         return added.summary()
 
 
-def print_summary(summary: dict[str, Any]) -> None:
-    """Print the outcome for people."""
+def print_summary(summary: dict[str, Any], said: set[str]) -> None:
+    """Print the outcome for people; what was said on the way is not said again."""
     if "added" in summary:
         for note in summary["notes"]:
-            print(f"  {note}")
+            if note not in said:
+                print(f"  {note}")
         kind = summary["kind"] + (f" (recall@10 {summary['recall']:.4f})" if "recall" in summary else "")
         words = ", with words" if summary["words"] else ""
         print(f"{summary['added']:,} texts indexed in {summary['seconds']:.1f} s: {kind}{words}, dim {summary['dim']}")

@@ -213,7 +213,10 @@ def _encoded(
         file = GrowingFile(data / VECTORS, so_far)
     try:
         for first, some in blocks_of(texts, done, stored.rows, TEXTS_ENCODED_AT_ONCE):
-            vectors = embedder.encode(some)
+            try:
+                vectors = embedder.encode(some)
+            except UserError as error:
+                raise _placed(error, ids, done) from None
             require_finite(vectors, partial(_named, ids, first, some))
             width = width or vectors.shape[1]
             if vectors.shape != (len(some), width):
@@ -231,6 +234,15 @@ def _encoded(
         if file is not None:
             files = {**stored.files, VECTORS: file.close()}
     return stored.but(files=files, width=width)
+
+
+def _placed(error: UserError, ids: Texts, first: int) -> UserError:
+    """A refusal of the embedder, by the id of the text instead of its row among those it was given."""
+    row = (error.where or "").removeprefix("row ")
+    if not row.isdecimal():
+        return error
+    where = f"id {ids[first + int(row) - 1]!r}"
+    return UserError(f"{where}: {error.message.removeprefix(f'row {row}: ')}", code=error.code, where=where)
 
 
 def _named(ids: Texts, first: int, some: Sequence[str], row: int) -> str:

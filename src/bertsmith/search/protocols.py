@@ -17,7 +17,11 @@ class TextEmbedder(Protocol):
         ...
 
     def encode(self, texts: Sequence[str]) -> Float[np.ndarray, "texts width"]:
-        """Vectors of texts to be found, float32, in their order."""
+        """Vectors of texts to be found, float32, in their order.
+
+        Raises:
+            UserError: a text cannot be embedded; `where` may say `row N` of the texts given, from 1.
+        """
         ...
 
     def encode_queries(self, texts: Sequence[str]) -> Float[np.ndarray, "texts width"]:
