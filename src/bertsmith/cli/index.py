@@ -1,15 +1,12 @@
 """`bertsmith index`: texts to an index on disk; texts added and deleted."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from bertsmith.cli.options import CommonOptions, RunOptions, nested
 from bertsmith.cli.output import print_json, to_stderr
-
-if TYPE_CHECKING:
-    pass
 
 
 def index(

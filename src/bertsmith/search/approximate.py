@@ -13,10 +13,10 @@ from bertsmith.errors import UserError
 from bertsmith.search.layout import damaged
 from bertsmith.search.scanning import Neighbours, Scanned, nearest
 from bertsmith.search.settings import Hnsw, Ivf
-from bertsmith.search.vectors import rescored
+from bertsmith.search.vectors import normalised, rescored
 
 PROBES = 256
-"""Vectors of the index that are asked for their own neighbours, to find how much effort a search needs."""
+"""Points that are asked for their neighbours, to find how much effort a search needs."""
 ROWS_AT_ONCE = 32_768
 TRAIN_A_CELL = 64
 """Vectors a cell that centres and codes are learned from; faiss warns below 39."""
@@ -127,19 +127,23 @@ class Approximate:
         return np.asarray(rows, dtype=np.int64)
 
     def tune(self, vectors: Shaped[np.ndarray, "rows width"], *, rescore: int, seed: int = 0) -> float:
-        """Find the least effort whose recall@10 is as asked, on vectors of the index itself; return that recall.
+        """Find the least effort whose recall@10 is as asked, and return that recall.
 
-        Each vector finds itself first, so eleven are asked for and that one does not count. Queries that are unlike
-        the texts need more: `--set index.neighbours.recall`, or measure with qrels.
+        Asked are points halfway between a vector and its tenth neighbour: like a query they lie among the texts, and
+        are none of them (a vector of the index finds itself, and by its links its neighbours, too easily). Queries that
+        are unlike the texts need more: raise `recall`, or measure with qrels.
         """
         places = np.sort(np.random.default_rng(seed).permutation(len(vectors))[:PROBES])
-        probes = np.asarray(vectors[places], dtype=np.float32)
-        truth = nearest(probes, Scanned(vectors), top=TOP + 1)
+        some = np.asarray(vectors[places], dtype=np.float32)
+        near = nearest(some, Scanned(vectors), top=TOP + 1).rows
+        tenth = np.where(near[:, -1] < 0, near[:, 0], near[:, -1])
+        probes = normalised(some + np.asarray(vectors[tenth], dtype=np.float32))
+        truth = nearest(probes, Scanned(vectors), top=TOP)
         recall = 0.0
         for effort in self._efforts():
             self.effort = effort
-            rows = self.candidates(probes, top=(TOP + 1) * rescore)
-            recall = _recall(rescored(probes, rows, vectors, top=TOP + 1), truth, places)
+            rows = self.candidates(probes, top=TOP * rescore)
+            recall = _recall(rescored(probes, rows, vectors, top=TOP), truth)
             if recall >= self.kind.recall:
                 break
         return recall
@@ -153,12 +157,12 @@ class Approximate:
         yield most
 
 
-def _recall(found: Neighbours, truth: Neighbours, places: Int64[np.ndarray, "probes"]) -> float:
+def _recall(found: Neighbours, truth: Neighbours) -> float:
     """Share of the true neighbours that were found, those of a score as good as the last counting too."""
-    last = truth.scores[:, -1:] - 1e-6
-    wanted = (truth.rows != places[:, None]) & (truth.rows >= 0)
-    got = (found.rows != places[:, None]) & (found.rows >= 0) & (found.scores >= last)
-    return float(np.minimum(got.sum(axis=1), TOP).sum() / max(1, np.minimum(wanted.sum(axis=1), TOP).sum()))
+    wanted = (truth.rows >= 0).sum(axis=1)
+    last = np.take_along_axis(truth.scores, np.maximum(wanted - 1, 0)[:, None], axis=1)
+    got = ((found.rows >= 0) & (found.scores >= last - 1e-6)).sum(axis=1)
+    return float(np.minimum(got, wanted).sum() / max(1, wanted.sum()))
 
 
 def _empty(width: int, rows: int, kind: Hnsw | Ivf) -> Any:
