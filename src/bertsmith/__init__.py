@@ -20,12 +20,14 @@ if TYPE_CHECKING:
         cross_validate,
     )
     from bertsmith.recipes import Ensemble
+    from bertsmith.estimators import Classifier, Index, PairClassifier, Regressor, SentenceEncoder, Tagger
 
 _HOMES = {
     "Classifier": "bertsmith.estimators",
     "Encoder": "bertsmith.encoder",
     "Ensemble": "bertsmith.recipes",
     "MultiTask": "bertsmith.estimators",
+    "Index": "bertsmith.estimators",
     "PairClassifier": "bertsmith.estimators",
     "Paraphraser": "bertsmith.estimators",
     "Regressor": "bertsmith.estimators",
@@ -48,6 +50,7 @@ __all__ = [
     "UserError",
     "cross_validate",
 ]
+__all__ = ["Classifier", "Encoder", "Index", "PairClassifier", "Regressor", "SentenceEncoder", "Tagger", "UserError"]
 
 
 def __getattr__(name: str) -> Any:

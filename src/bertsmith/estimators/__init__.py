@@ -5,6 +5,7 @@ from bertsmith.estimators.mteb import MtebModel
 from bertsmith.estimators.multitask import MultiTask
 from bertsmith.estimators.numbers import Regressor
 from bertsmith.estimators.paraphraser import Paraphraser
+from bertsmith.estimators.search import Index
 from bertsmith.estimators.sentences import SentenceEncoder
 from bertsmith.estimators.tagger import Entity, Tagger
 from bertsmith.estimators.validation import cross_validate
@@ -21,3 +22,4 @@ __all__ = [
     "Tagger",
     "cross_validate",
 ]
+__all__ = ["Classifier", "Entity", "Index", "MtebModel", "PairClassifier", "Regressor", "SentenceEncoder", "Tagger"]
