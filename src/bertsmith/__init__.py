@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from bertsmith.errors import UserError
     from bertsmith.estimators import (
         Classifier,
+        Index,
         MultiTask,
         PairClassifier,
         Paraphraser,
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
         cross_validate,
     )
     from bertsmith.recipes import Ensemble
-    from bertsmith.estimators import Classifier, Index, PairClassifier, Regressor, SentenceEncoder, Tagger
 
 _HOMES = {
     "Classifier": "bertsmith.estimators",

@@ -15,6 +15,14 @@ from bertsmith.recipes.finetuning import Rehearsal, finetune, rehearse
 from bertsmith.recipes.folder import LOG, METRICS, RECIPE, finish_folder, is_complete, require_run
 from bertsmith.recipes.judging import Judge
 from bertsmith.recipes.leaks import Leak
+from bertsmith.recipes.mining import (
+    ClustersRecipe,
+    NegativesRecipe,
+    PairsRecipe,
+    found_clusters,
+    found_pairs,
+    write_negatives,
+)
 from bertsmith.recipes.multitask_schema import FinalStage, MultiTaskRecipe, TaskRecipe, multitask_recipe
 from bertsmith.recipes.multitasking import (
     MultiTaskResult,
@@ -26,14 +34,6 @@ from bertsmith.recipes.multitasking import (
 )
 from bertsmith.recipes.paraphrase_schema import Counted, ParaphraseRecipe, Similar, paraphrase_recipe
 from bertsmith.recipes.paraphrasing import AT_ONCE, Paraphrased, Session, paraphrase
-from bertsmith.recipes.mining import (
-    ClustersRecipe,
-    NegativesRecipe,
-    PairsRecipe,
-    found_clusters,
-    found_pairs,
-    write_negatives,
-)
 from bertsmith.recipes.pretrain_result import PretrainResult
 from bertsmith.recipes.pretraining import pretrain, save_pretrained
 from bertsmith.recipes.pretraining_schema import PretrainRecipe, pretrain_recipe
@@ -81,7 +81,10 @@ __all__ = [
     "RECIPE",
     "TOO_MANY_DEGRADED",
     "Answering",
+    "Asked",
     "Bundle",
+    "BundleEmbedder",
+    "ClustersRecipe",
     "ContrastRecipe",
     "ContrastResult",
     "Conversion",
@@ -90,32 +93,25 @@ __all__ = [
     "DataFiles",
     "EncodeRecipe",
     "EncodeResult",
-    "Ensemble",
-    "Asked",
-    "Bundle",
-    "BundleEmbedder",
-    "ClustersRecipe",
-    "DataFiles",
-    "EncodeRecipe",
-    "EncodeResult",
     "EncoderChoice",
+    "Ensemble",
     "Extension",
     "FinalStage",
     "FinetuneRecipe",
     "FinetuneResult",
+    "IndexRecipe",
     "ItemSplits",
     "Judge",
-    "IndexRecipe",
     "LabelType",
     "Leak",
     "LearnedWords",
     "Measured",
     "MultiTaskRecipe",
     "MultiTaskResult",
-    "ParaphraseRecipe",
-    "Paraphrased",
     "NegativesRecipe",
     "PairsRecipe",
+    "ParaphraseRecipe",
+    "Paraphrased",
     "PretrainRecipe",
     "PretrainResult",
     "Pruning",
@@ -171,8 +167,8 @@ __all__ = [
     "load_sentence_bundle",
     "load_tasks",
     "load_writing_model",
-    "make_item_splits",
     "make_index",
+    "make_item_splits",
     "make_splits",
     "make_task_splits",
     "measure",
@@ -180,9 +176,9 @@ __all__ = [
     "merged",
     "multitask",
     "multitask_recipe",
+    "open_encoder",
     "paraphrase",
     "paraphrase_recipe",
-    "open_encoder",
     "parse_recipe",
     "pretrain",
     "pretrain_recipe",
