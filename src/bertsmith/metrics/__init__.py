@@ -1,6 +1,6 @@
 """Answers and truth to named numbers, with how sure they are; numpy only."""
 
-from bertsmith.metrics.bootstrap import Interval, percentile_interval
+from bertsmith.metrics.bootstrap import Interval, Weighted, bootstrap, percentile_interval
 from bertsmith.metrics.calibration import Calibration, best_temperature, calibration, tempered
 from bertsmith.metrics.classification import (
     ClassScores,
@@ -10,8 +10,15 @@ from bertsmith.metrics.classification import (
     confusion,
     paired_difference,
     per_class,
+    weighted_classification,
 )
-from bertsmith.metrics.correlation import correlation_intervals, correlation_metrics, pearson, spearman
+from bertsmith.metrics.correlation import (
+    correlation_intervals,
+    correlation_metrics,
+    pearson,
+    spearman,
+    weighted_correlation,
+)
 from bertsmith.metrics.entities import (
     NOTHING,
     SpanError,
@@ -20,6 +27,7 @@ from bertsmith.metrics.entities import (
     per_type,
     span_errors,
     type_confusion,
+    weighted_entities,
 )
 from bertsmith.metrics.multilabel import (
     SCORES,
@@ -30,8 +38,10 @@ from bertsmith.metrics.multilabel import (
     multilabel_intervals,
     multilabel_metrics,
     per_label,
+    weighted_multilabel,
 )
 from bertsmith.metrics.ranking import auc, auc_interval, ranks
+from bertsmith.metrics.student import critical, two_sided
 from bertsmith.metrics.tally import Tally, accuracy, f1, macro_f1, precision, recall, tally
 
 __all__ = [
@@ -44,18 +54,21 @@ __all__ = [
     "Interval",
     "SpanError",
     "Tally",
+    "Weighted",
     "accuracy",
     "auc",
     "auc_interval",
     "best_cut",
     "best_cuts",
     "best_temperature",
+    "bootstrap",
     "calibration",
     "classification_intervals",
     "classification_metrics",
     "confusion",
     "correlation_intervals",
     "correlation_metrics",
+    "critical",
     "entity_intervals",
     "entity_metrics",
     "f1",
@@ -76,5 +89,10 @@ __all__ = [
     "spearman",
     "tally",
     "tempered",
+    "two_sided",
     "type_confusion",
+    "weighted_classification",
+    "weighted_correlation",
+    "weighted_entities",
+    "weighted_multilabel",
 ]
