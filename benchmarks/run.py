@@ -18,6 +18,7 @@ import finetuning
 import recording
 import speed
 import startup
+import vectors
 from choices import Benchmark, Setup, real_encoder
 
 WITHOUT_DATA: dict[str, Benchmark] = {
@@ -26,6 +27,7 @@ WITHOUT_DATA: dict[str, Benchmark] = {
     "train": speed.train,
 }
 WITH_DATA: dict[str, Benchmark] = {
+    "vectors": vectors.vectors,
     "trec": finetuning.trec,
     "sst2": finetuning.sst2,
     "imdb": finetuning.imdb,

@@ -239,3 +239,16 @@ def test_a_complete_run_is_told_again(corpus, capsys):
     assert again.code == 0
     assert again.json == first.json
     assert "complete" in again.err
+
+
+def test_token_vectors_of_random_weights(corpus, capsys):
+    told = call(capsys, *command(corpus, "wwm", "--set", "token_vectors.least_count=2"))
+    assert told.code == 0, told.err
+    assert any("learned by word2vec" in note for note in told.json["notes"])
+    again = call(capsys, *command(corpus, "wwm", "--set", "token_vectors.least_count=2", out="again"))
+    assert again.code == 0
+    assert (corpus / "out" / "model.safetensors").read_bytes() == (corpus / "again" / "model.safetensors").read_bytes()
+    further = command(corpus, "wwm", "--set", "token_vectors.window=3", start=str(corpus / "out"), out="further")
+    refused = call(capsys, *further)
+    assert refused.code == 2
+    assert "a checkpoint has learned its own" in refused.err

@@ -1,5 +1,6 @@
 """The encoder: what it keeps, refuses, shares and drops, and how much memory it takes."""
 
+import math
 import subprocess
 import sys
 from dataclasses import replace
@@ -140,6 +141,17 @@ def test_new_weights_follow_bert():
             assert (tensor == (1.0 if name.endswith("norm.weight") else 0.0)).all(), name
         else:
             assert_close(tensor.std(), torch.tensor(0.02), rtol=0.15, atol=0.0)
+
+
+def test_positions_may_begin_as_sinusoids():
+    config = SMALL.but(hidden_size=64, num_heads=4, initializer_range=0.5)
+    encoder = new_encoder(config, seed=0, positions="sinusoidal")
+    assert encoder.embeddings.position is not None
+    table = encoder.embeddings.position.weight
+    assert_close(table[0, :4], torch.tensor([0.0, 1.0, 0.0, 1.0]) * 2**-0.5)
+    angle = 3 * 10000 ** (-2 / 64)
+    assert_close(table[3, 2:4], torch.tensor([math.sin(angle), math.cos(angle)]) * 2**-0.5)
+    assert_close(table.square().mean().sqrt(), torch.tensor(0.5))
 
 
 def test_a_text_longer_than_the_positions_is_refused():

@@ -1,11 +1,11 @@
-"""An encoder of the first layers of another, and one whose top layers begin anew."""
+"""An encoder of the first layers of another, one of its layers twice, and one whose top layers begin anew."""
 
 import pytest
 import torch
 from torch.testing import assert_close
 
 from bertsmith.encoder import load_checkpoint, save_checkpoint
-from bertsmith.encoder.surgery import first_layers, reinitialise_top
+from bertsmith.encoder.surgery import first_layers, reinitialise_top, stacked
 from bertsmith.errors import UserError
 from tests.encoder.samples import batch_of, small_encoder
 
@@ -55,6 +55,37 @@ def test_a_shorter_encoder_can_be_saved_and_loaded(tmp_path):
     save_checkpoint(tmp_path, shorter, family="bert")
     loaded = load_checkpoint(tmp_path).encoder
     assert torch.equal(loaded(batch_of((4, 7))).last, shorter(batch_of((4, 7))).last)
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_a_pile_of_layers_is_computed_once_more(times):
+    encoder = small_encoder(num_layers=2).eval()
+    deeper, batch = stacked(encoder, times), batch_of((5, 2, 9))
+    assert deeper.config.num_layers == 2 * times
+    states = deeper(batch, keep_layers=(2, -1))
+    assert torch.equal(states[2], encoder(batch).last)
+    if times == 1:
+        assert torch.equal(states.last, encoder(batch).last)
+    for pile in range(times):
+        for layer in range(2):
+            ours = deeper.feed_forward[2 * pile + layer].state_dict()
+            assert all(
+                torch.equal(ours[name], value) for name, value in encoder.feed_forward[layer].state_dict().items()
+            )
+
+
+def test_piles_share_nothing():
+    encoder = small_encoder(num_layers=1)
+    deeper = stacked(encoder, 2)
+    with torch.no_grad():
+        for parameter in deeper.attention[0].parameters():
+            parameter.zero_()
+    assert any(parameter.abs().sum() > 0 for parameter in deeper.attention[1].parameters())
+
+
+def test_layers_that_share_weights_are_not_stacked():
+    with pytest.raises(UserError, match="only layers of their own can be stacked"):
+        stacked(small_encoder(num_layers=4, distinct_layers=1), 2)
 
 
 @pytest.mark.parametrize("layers", [1, 2])

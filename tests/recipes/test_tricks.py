@@ -112,14 +112,22 @@ def test_the_first_layers_and_new_ones_on_top(one_layer: Path, tmp_path: Path):
     assert result.bundle.model.encoder.config.num_layers == 2
     assert any("only the first 2 of 3 layers are used" in note for note in result.notes)
     assert any("layer 2 and the pooler start from random weights again, seed 0" in note for note in result.notes)
+    stacked = run(recipe.but(start=recipe.start.but(stack=2)))
+    assert stacked.bundle.model.encoder.config.num_layers == 4
+    assert any("2 layers stand 2 times on each other, 4 in all" in note for note in stacked.notes)
     with pytest.raises(UserError, match="the first 4 layers are asked for, but this encoder has 3"):
         run(recipe.but(start=recipe.start.but(layers=4)))
 
 
-@pytest.mark.parametrize("field", ["layers", "reinit_top"])
+@pytest.mark.parametrize("field", ["layers", "stack", "reinit_top"])
 def test_a_shape_cannot_be_taken_apart(field: str):
     with pytest.raises(UserError, match="a shape says its layers itself"):
-        finetune_recipe(given={"start": {"encoder": "tiny", field: 1}})
+        finetune_recipe(given={"start": {"encoder": "tiny", field: 2}})
+
+
+def test_a_checkpoint_brings_its_own_positions():
+    with pytest.raises(UserError, match="a checkpoint \\(model\\) brings its own"):
+        finetune_recipe(given={"start": {"model": "x", "positions": "sinusoidal"}})
 
 
 # A teacher.

@@ -10,6 +10,7 @@ from bertsmith.data.checking import (
     refuse_errors,
     require_trainable,
 )
+from bertsmith.data.qrels import read_qrels
 from bertsmith.data.reading import read_records
 from bertsmith.data.record import Columns, Label, LabelKind, Marks, PairKind, Record
 from bertsmith.data.splitting import Split, split_records, stratified_split
@@ -45,6 +46,7 @@ __all__ = [
     "is_conll",
     "plan_batches",
     "plan_inference",
+    "read_qrels",
     "read_records",
     "read_spans_of_row",
     "read_tagged",

@@ -2,7 +2,7 @@
 
 from bertsmith.encoder.checkpoint import Checkpoint, LoadReport, load_checkpoint, read_config, save_checkpoint
 from bertsmith.encoder.config import SHAPES, EncoderConfig, Learned, Rotary
-from bertsmith.encoder.encoder import Activations, Encoder, HiddenStates, new_encoder
+from bertsmith.encoder.encoder import Activations, Encoder, FirstPositions, HiddenStates, new_encoder
 from bertsmith.encoder.masks import AttentionMask, Bidirectional, Causal, Permutation, PrefixLM, RightToLeft
 from bertsmith.encoder.surgery import resize_tokens
 
@@ -15,6 +15,7 @@ __all__ = [
     "Checkpoint",
     "Encoder",
     "EncoderConfig",
+    "FirstPositions",
     "HiddenStates",
     "Learned",
     "LoadReport",

@@ -18,13 +18,18 @@ from bertsmith.encoder.config import EncoderConfig, Rotary
 from bertsmith.encoder.embeddings import Embeddings
 from bertsmith.encoder.layer import Attention, FeedForward
 from bertsmith.encoder.masks import AttentionMask, Bidirectional
-from bertsmith.encoder.positions import Rotation, rotation
+from bertsmith.encoder.positions import Rotation, rotation, sinusoids
 from bertsmith.encoder.rounding import spare_rows
 
 E = TypeVar("E", bound="Encoder")
 
 Activations = Literal["kept", "recomputed"]
 """What training does with what the layers compute on the way: keep it, or compute it again going back."""
+
+
+FirstPositions = Literal["random", "sinusoidal"]
+"""What a table of learned positions begins as. Sinusoids, as large as random rows are, let a neighbour be found by a
+linear map from the start; from random rows that must be learned first. Rotary positions have no table."""
 
 
 class HiddenStates(Mapping[int, Tensor]):
@@ -176,10 +181,14 @@ class Encoder(nn.Module):
         save_checkpoint(Path(folder), self, family=family)
 
 
-def new_encoder(config: EncoderConfig, *, seed: int) -> Encoder:
-    """Make an encoder with random weights, the same for the same seed."""
+def new_encoder(config: EncoderConfig, *, seed: int, positions: FirstPositions = "random") -> Encoder:
+    """Make an encoder with random weights, the same for the same seed; a table of positions may begin as sinusoids."""
     encoder = _without_weights(config).to_empty(device="cpu")
     initialise(encoder, torch.Generator().manual_seed(seed))
+    if encoder.embeddings.position is not None and positions == "sinusoidal":
+        table = encoder.embeddings.position.weight
+        with torch.no_grad():
+            table.copy_(sinusoids(*table.shape) * config.initializer_range * 2**0.5)
     return encoder
 
 

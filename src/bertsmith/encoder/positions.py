@@ -1,4 +1,4 @@
-"""Rotary positions: queries and keys turned by an angle that grows with their place."""
+"""Positions as angles: rotary ones turn queries and keys, sinusoids may be what a learned table begins as."""
 
 from dataclasses import dataclass
 
@@ -32,3 +32,10 @@ def rotation(position: Rotary, position_ids: Int[Tensor, "tokens"], head_size: i
     angles = position_ids[:, None].double() * position.base ** (-pairs / head_size)
     angles = angles[:, None, None, :]
     return Rotation(angles.cos().to(dtype), angles.sin().to(dtype), parts=3 if position.rotate_values else 2)
+
+
+def sinusoids(positions: int, width: int) -> Float[Tensor, "positions width"]:
+    """Sines in even columns, cosines in odd ones, at `10000 ** (-2 i / width)` (Vaswani et al. 2017 §3.5)."""
+    pairs = torch.arange(0, width, 2, dtype=torch.float64)
+    angles = torch.arange(positions, dtype=torch.float64)[:, None] * 10000.0 ** (-pairs / width)
+    return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)[:, :width].float()

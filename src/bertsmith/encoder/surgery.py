@@ -1,4 +1,4 @@
-"""An encoder with another vocabulary, fewer layers, or some layers new again."""
+"""An encoder with another vocabulary, fewer or more layers, or some layers new again."""
 
 from collections.abc import Mapping, Sequence
 
@@ -64,6 +64,38 @@ def first_layers(encoder: Encoder, layers: int) -> Encoder:
     shorter.load_state_dict({name: state[name].clone() for name in shorter.state_dict()}, assign=True)
     shorter.activations = encoder.activations
     return shorter.train(encoder.training)
+
+
+def stacked(encoder: Encoder, times: int) -> Encoder:
+    """The layers of the encoder `times` over, each pile a copy of the first (Gong et al. 2019, ICML, §3.2, stacking).
+
+    A shallow encoder learns its first millions of tokens in a fraction of the time; a deep one that begins with its
+    layers, one pile on the other, learns on from there.
+
+    Raises:
+        UserError: the layers share weights, so that a pile could not go its own way.
+    """
+    if encoder.config.distinct_layers is not None:
+        raise UserError(
+            "the layers of this encoder share weights; only layers of their own can be stacked", code="bad_setting"
+        )
+    layers = encoder.config.num_layers
+    with torch.device("meta"):
+        deeper = Encoder(encoder.config.but(num_layers=layers * times))
+    state = encoder.state_dict()
+    deeper.load_state_dict(
+        {name: state[_in_first_pile(name, layers)].clone() for name in deeper.state_dict()}, assign=True
+    )
+    deeper.activations = encoder.activations
+    return deeper.train(encoder.training)
+
+
+def _in_first_pile(name: str, layers: int) -> str:
+    part, _, rest = name.partition(".")
+    if part not in ("attention", "feed_forward"):
+        return name
+    number, _, weight = rest.partition(".")
+    return f"{part}.{int(number) % layers}.{weight}"
 
 
 def reinitialise_top(encoder: Encoder, layers: int, *, seed: int) -> None:

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-from bertsmith.metrics import Weighted, bootstrap, critical, two_sided
+from bertsmith.metrics import Interval, Weighted, bootstrap, critical, two_sided
 
 LEVEL = 0.05
 """How often an experiment may find a difference where there is none."""
@@ -59,7 +59,7 @@ class Runs:
         A run varies over samples by what is common to all runs, and by what is its own; their mean by the
         first, and by a share of the second.
         """
-        own = np.nanvar(self.draws, axis=1).mean() - np.nanvar(self.draws.mean(axis=0))
+        own = _variance(self.draws).mean() - _variance(self.draws.mean(axis=0))
         return float(max(own, 0.0)) * len(self) / (len(self) - 1)
 
 
@@ -81,14 +81,19 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How much better the second of two recipes is: mean over seeds, 95 % interval, two-sided p-value."""
+    """How much better the second of two recipes is: mean over seeds, its standard error and degrees of freedom."""
 
     mean: float
-    low: float
-    high: float
-    p: float
     error: float
-    """Standard error."""
+    freedom: float
+    p: float
+    """Two-sided, of no difference."""
+
+    @property
+    def interval(self) -> Interval:
+        """The 95 % interval."""
+        reach = critical(self.freedom) * self.error if self.error else 0.0
+        return self.mean - reach, self.mean + reach
 
 
 def difference(before: Runs, after: Runs, spread: Spread) -> Difference:
@@ -100,17 +105,14 @@ def difference(before: Runs, after: Runs, spread: Spread) -> Difference:
     unstable recipe is no one else's. Degrees of freedom by Satterthwaite (1946).
     """
     mean = after.mean - before.mean
-    over_rows = float(np.nanvar(after.draws.mean(axis=0) - before.draws.mean(axis=0)))
+    over_rows = float(_variance(after.draws.mean(axis=0) - before.draws.mean(axis=0)))
     seeds = [max(runs.std**2, spread.variance) / len(runs) for runs in (before, after)]
     twice = [runs.from_rows / len(runs) for runs in (before, after)]
     over_seeds = max(sum(seeds) - sum(twice), 0.0)
     variance = over_rows + over_seeds
-    if not variance:
-        return Difference(mean, mean, mean, p=float(mean == 0), error=0.0)
-    freedom = _freedom(variance, over_rows, seeds, rows=before.draws.shape[1], spread=spread)
+    freedom = _freedom(variance, over_rows, seeds, samples=before.draws.shape[1], spread=spread)
     error = variance**0.5
-    reach = critical(freedom) * error
-    return Difference(mean, mean - reach, mean + reach, p=two_sided(mean / error, freedom), error=error)
+    return Difference(mean, error, freedom, p=two_sided(mean / error, freedom) if error else float(mean == 0))
 
 
 def holm(p_values: Sequence[float], *, to_come: int = 0) -> list[float]:
@@ -135,7 +137,12 @@ def verdict(found: Difference, adjusted: float, *, level: float = LEVEL) -> Verd
     return "pays" if found.mean > 0 else "hurts"
 
 
-def _freedom(variance: float, over_rows: float, seeds: Sequence[float], *, rows: int, spread: Spread) -> float:
-    """Satterthwaite's degrees of freedom of a sum of variances; those over rows rest on as many samples."""
-    parts = over_rows**2 / rows + sum(each**2 for each in seeds) / max(spread.freedom, 1)
-    return variance**2 / parts
+def _freedom(variance: float, over_rows: float, seeds: Sequence[float], *, samples: int, spread: Spread) -> float:
+    """Satterthwaite's degrees of freedom of a sum of variances; that over rows rests on as many as samples."""
+    parts = over_rows**2 / samples + sum(each**2 for each in seeds) / max(spread.freedom, 1)
+    return variance**2 / parts if parts else float(samples)
+
+
+def _variance(draws: Float[np.ndarray, "*which samples"]) -> Float[np.ndarray, "*which"]:
+    """Over samples; those where the metric is undefined (NaN) do not count."""
+    return np.asarray((np.nanvar if np.isnan(draws).any() else np.var)(draws, axis=-1))

@@ -8,10 +8,9 @@ from jaxtyping import Float
 from pydantic import model_validator
 from torch import Tensor, nn
 
-from bertsmith.batch import PackedBatch
 from bertsmith.config import Config
 from bertsmith.features.layers import Average, Concat, Largest, Layers, Mix, One
-from bertsmith.features.pooling import Pooler, Pooling, all_tokens, first_tokens, max_tokens, mean_tokens
+from bertsmith.features.pooling import Grouped, Pooler, Pooling, all_tokens, first_tokens, max_tokens, mean_tokens
 
 
 class Features(Config):
@@ -95,7 +94,7 @@ class FeatureVectors(nn.Module):
         self.pooler = Pooler(hidden_size, generator=generator) if features.pooling == "pooler" else None
 
     def forward(
-        self, states: Mapping[int, Float[Tensor, "tokens hidden"]], batch: PackedBatch
+        self, states: Mapping[int, Float[Tensor, "tokens hidden"]], batch: Grouped
     ) -> Float[Tensor, "vectors width"]:
         """`states` must hold `keep_layers`, as the encoder gives them."""
         layers, chosen = self.features.layers, [states[number] for number in self.keep_layers]

@@ -26,9 +26,7 @@ from bertsmith.finetuning.documents import (
     Chunks,
     ReadDocument,
     Truncate,
-    Truncated,
     Windows,
-    shorten,
     shorten_pair,
 )
 from bertsmith.finetuning.guidance import Distill, Guided, RDrop
@@ -40,6 +38,7 @@ from bertsmith.finetuning.reading import Reading, TextBatch, pack_readings
 from bertsmith.finetuning.targets import Targets
 from bertsmith.finetuning.task import Task, require_fit, upgraded
 from bertsmith.finetuning.updates import LabelledUpdates
+from bertsmith.text.shortening import Truncated, shorten
 
 __all__ = [
     "AIMS",

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Int
 
-from bertsmith.finetuning.documents import Chunks, Ids, Truncated
+from bertsmith.finetuning.documents import Chunks
 from bertsmith.finetuning.reading import Reading
 from bertsmith.text import Tokenizer
+from bertsmith.text.shortening import Ids, Truncated
 
 
 def chunk_bounds(tokens: int, room: int, overlap: int) -> Int[np.ndarray, "chunks two"]:

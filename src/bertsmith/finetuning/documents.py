@@ -3,20 +3,13 @@
 Nothing is cut silently: every shortening is counted and the count travels to the log and the report.
 """
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
-import numpy as np
-from jaxtyping import Int
 from pydantic import Field, NonNegativeInt, PositiveInt
 
 from bertsmith.config import Config
 from bertsmith.features import Join
-
-HEAD_SHARE = 128 / 510
-"""Head + tail keeps the first 128 and the last 382 of 510 tokens (Sun et al. 2019, arXiv 1905.05583 §5.3.1)."""
-
-Ids = Int[np.ndarray, "_"]
+from bertsmith.text.shortening import Ids, shorten
 
 
 class Truncate(Config):
@@ -79,25 +72,6 @@ AnyDocument = Annotated[Truncate | Windows | Chunks, Field(discriminator="kind")
 
 AskedDocument = Annotated[Truncate | Windows | Chunks | Auto, Field(discriminator="kind")]
 """What a recipe may ask for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Truncated:
-    """How many texts were shortened, and how many tokens that cost."""
-
-    texts: int = 0
-    tokens: int = 0
-
-    def __add__(self, other: "Truncated") -> "Truncated":
-        return Truncated(self.texts + other.texts, self.tokens + other.tokens)
-
-
-def shorten(token_ids: Ids, limit: int, keep: Literal["head", "tail", "head_tail"]) -> Ids:
-    """Keep at most `limit` tokens of one text, in their order."""
-    if len(token_ids) <= limit:
-        return token_ids
-    head = {"head": limit, "tail": 0, "head_tail": round(limit * HEAD_SHARE)}[keep]
-    return np.concatenate([token_ids[:head], token_ids[len(token_ids) - (limit - head) :]])
 
 
 def shorten_pair(first: Ids, second: Ids, limit: int, keep: Literal["head", "tail", "head_tail"]) -> tuple[Ids, Ids]:

@@ -7,14 +7,14 @@ import numpy as np
 from jaxtyping import Int
 
 from bertsmith.batch import Example
-from bertsmith.errors import UserError
 from bertsmith.finetuning.chunks import read_chunks
-from bertsmith.finetuning.documents import AskedDocument, Chunks, Ids, Truncate, Truncated, shorten, shorten_pair
+from bertsmith.finetuning.documents import AskedDocument, Chunks, Truncate, shorten_pair
 from bertsmith.finetuning.reading import Reading
 from bertsmith.text import Tokenizer
+from bertsmith.text.shortening import Ids, Truncated, most_tokens, room_for, shorten
 
-USUAL_LENGTH = 512
-"""The longest input of the BERT family; encoders with more positions get it when asked for."""
+MAX_LENGTH = "document.max_length"
+"""What messages call the limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +45,7 @@ def length_limit(document: AskedDocument, max_positions: int) -> int:
     Raises:
         UserError: more is asked for than the encoder has positions.
     """
-    limit = document.max_length or min(USUAL_LENGTH, max_positions)
-    if limit > max_positions:
-        raise UserError(
-            f"document.max_length is {limit}, but this encoder has {max_positions} positions; "
-            f"set it to {max_positions} or less",
-            code="too_long",
-        )
-    return limit
+    return most_tokens(document.max_length, max_positions, setting=MAX_LENGTH)
 
 
 def prepare(
@@ -70,7 +63,7 @@ def prepare(
         UserError: special tokens alone would fill `max_length`.
     """
     overhead = tokenizer.overhead(pair=pairs is not None)
-    room = room_for(max_length, overhead, texts=1 if pairs is None else 2)
+    room = room_for(max_length, overhead, texts=1 if pairs is None else 2, setting=MAX_LENGTH)
     firsts = [tokenized.token_ids for tokenized in tokenizer.tokenize(texts)]
     if isinstance(document, Chunks):
         readings, lost = read_chunks(firsts, tokenizer, document, room=room)
@@ -89,21 +82,6 @@ def prepare(
         full_lengths=sizes + overhead,
         truncated=Truncated(texts=int((sizes > room).sum()), tokens=int(np.maximum(sizes - room, 0).sum())),
     )
-
-
-def room_for(max_length: int, overhead: int, *, texts: int = 1) -> int:
-    """Tokens of a sequence that are left for text beside the special ones.
-
-    Raises:
-        UserError: none are.
-    """
-    room = max_length - overhead
-    if room < texts:
-        raise UserError(
-            f"document.max_length {max_length} leaves no room for text beside {overhead} special tokens; raise it",
-            code="too_short",
-        )
-    return room
 
 
 def _pairs(

@@ -6,10 +6,11 @@ import numpy as np
 from jaxtyping import Int
 
 from bertsmith.errors import UserError
-from bertsmith.finetuning.documents import Truncated, Windows
+from bertsmith.finetuning.documents import Windows
 from bertsmith.finetuning.preparation import Prepared
 from bertsmith.finetuning.reading import Reading
 from bertsmith.text import Tokenizer
+from bertsmith.text.shortening import Truncated
 from bertsmith.text.units import Aligned
 
 

@@ -41,7 +41,11 @@ from bertsmith.metrics.multilabel import (
     weighted_multilabel,
 )
 from bertsmith.metrics.ranking import auc, auc_interval, ranks
+<<<<<<< HEAD
 from bertsmith.metrics.student import critical, two_sided
+=======
+from bertsmith.metrics.retrieval import Qrels, Rankings, RetrievalScores, retrieval_metrics, retrieval_scores
+>>>>>>> main
 from bertsmith.metrics.tally import Tally, accuracy, f1, macro_f1, precision, recall, tally
 
 __all__ = [
@@ -52,6 +56,9 @@ __all__ = [
     "ClassScores",
     "Difference",
     "Interval",
+    "Qrels",
+    "Rankings",
+    "RetrievalScores",
     "SpanError",
     "Tally",
     "Weighted",
@@ -85,6 +92,8 @@ __all__ = [
     "precision",
     "ranks",
     "recall",
+    "retrieval_metrics",
+    "retrieval_scores",
     "span_errors",
     "spearman",
     "tally",

@@ -13,6 +13,7 @@ from bertsmith.pretraining.replacement import Replace
 from bertsmith.pretraining.selection import Select
 from bertsmith.pretraining.showing import Showing, Shown
 from bertsmith.pretraining.stored import generator_checkpoint, load_generator, load_heads, pretrained_heads
+from bertsmith.pretraining.token_vectors import TokenVectors
 from bertsmith.pretraining.updates import PretrainUpdates, TextPlan, TokenCorpus
 from bertsmith.pretraining.vocabulary import VocabularyFacts
 
@@ -34,6 +35,7 @@ __all__ = [
     "Shown",
     "TextPlan",
     "TokenCorpus",
+    "TokenVectors",
     "Variant",
     "VocabularyFacts",
     "described",

@@ -19,6 +19,8 @@ from bertsmith.recipes.schema import (
     recipe_yaml,
     require_same_run,
 )
+from bertsmith.recipes.sentence_bundle import SentenceBundle, save_sentence_bundle
+from bertsmith.recipes.sentence_loading import load_sentence_bundle
 from bertsmith.recipes.similar import LearnedWords, SimilarRecipe, learn_similar, similar_recipe
 from bertsmith.recipes.splits import Rows, Splits, make_splits, read_rows, read_splits
 from bertsmith.recipes.vocabulary import Extension, Pruning, Resized, extend, prune, vocabulary_recipe
@@ -42,6 +44,7 @@ __all__ = [
     "Rehearsal",
     "Resized",
     "Rows",
+    "SentenceBundle",
     "SimilarRecipe",
     "Splits",
     "Start",
@@ -55,6 +58,7 @@ __all__ = [
     "is_complete",
     "learn_similar",
     "load_bundle",
+    "load_sentence_bundle",
     "make_splits",
     "measure",
     "merged",
@@ -69,6 +73,7 @@ __all__ = [
     "require_same_run",
     "save_bundle",
     "save_pretrained",
+    "save_sentence_bundle",
     "similar_recipe",
     "vocabulary_recipe",
 ]

@@ -11,7 +11,7 @@ import torch
 
 from bertsmith.data.corpus import inspect
 from bertsmith.data.shards import Annotator, BuildEvent, Built, ShardSet, build_shards
-from bertsmith.encoder import save_checkpoint
+from bertsmith.encoder import Encoder, save_checkpoint
 from bertsmith.encoder.checkpoint import EXTRA
 from bertsmith.encoder.families import family_of
 from bertsmith.errors import UserError
@@ -19,6 +19,7 @@ from bertsmith.pretraining import (
     Pretrainer,
     PretrainUpdates,
     TokenCorpus,
+    TokenVectors,
     VocabularyFacts,
     generator_checkpoint,
     heldout_metrics,
@@ -26,6 +27,7 @@ from bertsmith.pretraining import (
     pretrained_heads,
 )
 from bertsmith.pretraining.ahead import MadeAhead
+from bertsmith.pretraining.token_vectors import LearnedVectors
 from bertsmith.recipes.counting import CountingUpdates
 from bertsmith.recipes.folder import SNAPSHOTS, prepare_folder
 from bertsmith.recipes.heldout import Heldout, heldout_texts
@@ -54,6 +56,7 @@ from bertsmith.training import (
 )
 
 VOCABULARY, SHARDS, HELD_OUT = "vocabulary", "shards", "held-out"
+TOKEN_VECTORS = "token-vectors.npz"
 GENERATOR = "generator"
 
 
@@ -181,6 +184,8 @@ def _prepared_run(
     annotator = _annotator(recipe, beginning.tokenizer)
     similar = SimilarWords.from_file(recipe.similar).in_tokens(beginning.tokenizer) if recipe.similar else None
     _require_objective(recipe, beginning.tokenizer, similar)
+    if recipe.token_vectors is not None:
+        recipe.token_vectors.require()
     if ranks.leads:
         prepare_folder(out, recipe, keep_snapshots=resume)
         if recipe.start.encoder:
@@ -189,12 +194,14 @@ def _prepared_run(
     ranks.from_leader(None)
     shards, heldout_shards = _build(recipe, out, annotator, None)
     corpus = TokenCorpus(shards, beginning.tokenizer, similar)
+    kept = out / SNAPSHOTS / TOKEN_VECTORS
+    learned = _token_vectors(recipe.token_vectors, beginning.encoder, shards, kept, ranks=ranks)
     generator = torch.Generator().manual_seed(recipe.seed)
     model = Pretrainer(beginning.encoder, recipe.objective.all_losses, generator=generator)
     head_notes = load_heads(model, beginning.heads)
     updates = _updates(corpus, recipe)
     heldout = heldout_texts(heldout_shards, corpus, recipe)
-    notes = (*beginning.notes, *head_notes, *heldout.notes, *_exclusion(recipe, shards))
+    notes = (*beginning.notes, *learned, *head_notes, *heldout.notes, *_exclusion(recipe, shards))
     for note in notes:
         voice(note)
     model.to(device)
@@ -216,6 +223,20 @@ def _beginning(recipe: PretrainRecipe, vocabulary: Path, *, resume: bool) -> Beg
     known = Tokenizer.from_folder(vocabulary) if resume and vocabulary.is_dir() else None
     texts = (paragraph.text for paragraph in recipe.corpus.paragraphs())
     return begin(recipe.start, texts, seed=recipe.seed, tokenizer=known)
+
+
+def _token_vectors(
+    chosen: TokenVectors | None, encoder: Encoder, shards: ShardSet, kept: Path, *, ranks: Ranks
+) -> tuple[str, ...]:
+    """Let the token table begin as learned vectors; a run that goes on finds those it began with."""
+    if chosen is None:
+        return ()
+    if ranks.leads and not kept.is_file():
+        chosen.learn(shards, width=encoder.embeddings.token.weight.shape[1]).save(kept)
+    ranks.from_leader(None)
+    learned = LearnedVectors.load(kept)
+    learned.put(encoder)
+    return (f"the token table begins as vectors of {len(learned.ids):,} tokens, learned by word2vec (token_vectors)",)
 
 
 def _annotator(recipe: PretrainRecipe, tokenizer: Tokenizer) -> Annotator:

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import NonNegativeInt, PositiveInt, model_validator
 
 from bertsmith.config import Config, parse_config, with_settings
 from bertsmith.data.corpus import Corpus
 from bertsmith.encoder import Activations
 from bertsmith.errors import UserError
-from bertsmith.pretraining import OBJECTIVES, Objective, TextPlan
+from bertsmith.pretraining import OBJECTIVES, Objective, TextPlan, TokenVectors
 from bertsmith.recipes.further import fitting_objective, preset_values
 from bertsmith.recipes.schema import Start, merged, read_yaml, require_corpus
 from bertsmith.text import ChineseSegmenter, SegmenterConfig
@@ -32,6 +32,7 @@ class PretrainRecipe(Config):
 
     `entities` are word lists of phrases and names, `similar` a table of similar words. `shards` is
     where the tokens of the corpus are kept; None: in the run's own folder until it is complete.
+    `token_vectors` lets the token table of random weights begin as vectors learned by word2vec (needs gensim).
     `processes` make shards; `workers` corrupt the texts of the updates to come while this process
     computes (0: it does so itself), with the same outcome.
     Held-out texts are measured every `selection.every` updates, at most `heldout_texts` of them.
@@ -46,6 +47,7 @@ class PretrainRecipe(Config):
     entities: tuple[Path, ...] = ()
     similar: Path | None = None
     shards: Path | None = None
+    token_vectors: TokenVectors | None = None
     processes: PositiveInt = 1
     workers: NonNegativeInt = 0
     texts: TextPlan = TextPlan()
@@ -62,6 +64,12 @@ class PretrainRecipe(Config):
     device: DeviceName = "auto"
     threads: PositiveInt | None = None
     """CPU threads to compute with; None: as many as torch likes."""
+
+    @model_validator(mode="after")
+    def _only_random_weights(self) -> "PretrainRecipe":
+        if self.token_vectors is not None and self.start.encoder is None:
+            raise ValueError("token_vectors is for random weights (start.encoder); a checkpoint has learned its own")
+        return self
 
     @property
     def training(self) -> TrainingConfig:

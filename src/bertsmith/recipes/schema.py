@@ -9,7 +9,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from bertsmith.config import Config, parse_config, with_settings
 from bertsmith.data import BatchPlan, Columns
-from bertsmith.encoder import Activations
+from bertsmith.encoder import Activations, FirstPositions
 from bertsmith.encoder.config import Probability
 from bertsmith.errors import UserError
 from bertsmith.features import Features
@@ -65,26 +65,34 @@ class Start(Config):
     """Where the weights come from: a checkpoint (`model`), or random ones of a shape (`encoder`).
 
     `encoder` is `tiny`, `mini`, `small`, `base`, `large` or the path of a JSON file with the fields
-    of an encoder. `dropout` replaces the hidden and attention dropout of the encoder.
+    of an encoder. `dropout` replaces the hidden and attention dropout of the encoder. `positions` says what
+    the position table of random weights begins as: sinusoids let the first tokens teach more (LOG.md).
 
     Of a checkpoint, `layers` takes the first so many layers only, as RBT3 does (Cui et al. 2021, arXiv
     1906.08101: faster, and a good student for `distill`); `reinit_top` gives the top so many layers,
-    and the pooler, random weights again (Zhang et al. 2021, arXiv 2006.05987 §5: steadier on few texts).
+    and the pooler, random weights again (Zhang et al. 2021, arXiv 2006.05987 §5: steadier on few texts);
+    `stack` puts its layers so many times on each other, to go on pre-training deeper (Gong et al. 2019, ICML).
     """
 
     model: str | None = None
     encoder: str | None = None
     vocabulary: Vocabulary = Vocabulary()
     dropout: Probability | None = None
+    positions: FirstPositions = "random"
     layers: PositiveInt | None = None
+    stack: PositiveInt = 1
     reinit_top: NonNegativeInt = 0
 
     @model_validator(mode="after")
     def _one_of_two(self) -> "Start":
         if (self.model is None) == (self.encoder is None):
             raise ValueError("give either model (a checkpoint) or encoder (a shape, from random weights)")
-        if self.encoder is not None and (self.layers is not None or self.reinit_top):
-            raise ValueError("layers and reinit_top take a checkpoint (model) apart; a shape says its layers itself")
+        if self.encoder is not None and (self.layers is not None or self.reinit_top or self.stack > 1):
+            raise ValueError(
+                "layers, stack and reinit_top rebuild a checkpoint (model); a shape says its layers itself"
+            )
+        if self.model is not None and self.positions != "random":
+            raise ValueError("positions is for random weights (encoder); a checkpoint (model) brings its own")
         return self
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from bertsmith.config import parse_config
 from bertsmith.encoder import SHAPES, Checkpoint, Encoder, EncoderConfig, load_checkpoint, new_encoder
 from bertsmith.encoder.hub import resolve
-from bertsmith.encoder.surgery import first_layers, reinitialise_top
+from bertsmith.encoder.surgery import first_layers, reinitialise_top, stacked
 from bertsmith.errors import UserError
 from bertsmith.recipes.schema import Start
 from bertsmith.text import Tokenizer, train_vocabulary
@@ -73,11 +73,17 @@ def _from_checkpoint(folder: Path, start: Start, *, seed: int) -> Beginning:
     if start.dropout is not None:
         encoder = _with_dropout(checkpoint, start.dropout)
     tokenizer = Tokenizer.from_folder(folder)
-    notes = (*checkpoint.report.notes, *_left_out(checkpoint), *tokenizer.assumptions)
+    notes = (*checkpoint.report.notes, *left_out(checkpoint), *tokenizer.assumptions)
     heads = checkpoint.heads
     if start.layers is not None:
         notes += (f"only the first {start.layers} of {encoder.config.num_layers} layers are used (start.layers)",)
         encoder = first_layers(encoder, start.layers)
+    if start.stack > 1:
+        layers = encoder.config.num_layers
+        encoder = stacked(encoder, start.stack)
+        notes += (
+            f"{layers} layers stand {start.stack} times on each other, {layers * start.stack} in all (start.stack)",
+        )
     if start.reinit_top:
         reinitialise_top(encoder, start.reinit_top, seed=seed)
         heads = {name: tensors for name, tensors in heads.items() if name != "pooler"}
@@ -87,8 +93,8 @@ def _from_checkpoint(folder: Path, start: Start, *, seed: int) -> Beginning:
     return Beginning(encoder, tokenizer, checkpoint.family, heads, notes)
 
 
-def _left_out(checkpoint: Checkpoint) -> tuple[str, ...]:
-    """What the file holds and this task does not use."""
+def left_out(checkpoint: Checkpoint) -> tuple[str, ...]:
+    """What the file holds and no task uses, in words."""
     names = checkpoint.report.unexpected
     if not names:
         return ()
@@ -111,7 +117,8 @@ def _from_random_weights(start: Start, tokenizer: Tokenizer, *, seed: int) -> Be
         f"the encoder ({start.encoder}) starts from random weights, with a vocabulary of {tokenizer.vocab_size:,} "
         "tokens trained on the training texts; a pre-trained checkpoint (--model) usually does much better"
     )
-    return Beginning(new_encoder(config, seed=seed), tokenizer, "bert", notes=(note,))
+    encoder = new_encoder(config, seed=seed, positions=start.positions)
+    return Beginning(encoder, tokenizer, "bert", notes=(note,))
 
 
 def _with_dropout(checkpoint: Checkpoint, dropout: float) -> Encoder:

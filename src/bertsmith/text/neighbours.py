@@ -50,7 +50,7 @@ class Neighbours(Config):
         Raises:
             UserError: gensim is not installed.
         """
-        _word2vec()
+        require_word2vec()
 
     def learn(
         self, texts: Iterable[str], segmenter: Segmenter, *, say: Callable[[str], None] | None = None
@@ -63,7 +63,7 @@ class Neighbours(Config):
         Raises:
             UserError: gensim is not installed, or no two similar words were found.
         """
-        word2vec = _word2vec()
+        word2vec = require_word2vec()
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "words.txt"
             _write_words(path, texts, segmenter)
@@ -171,11 +171,17 @@ def _write_words(path: Path, texts: Iterable[str], segmenter: Segmenter) -> None
             file.write(" ".join(text[start:end] for start, end in segmenter(text)) + "\n")
 
 
-def _word2vec() -> Any:
+def require_word2vec() -> Any:
+    """gensim's module.
+
+    Raises:
+        UserError: gensim is not installed.
+    """
     try:
         return import_module("gensim.models.word2vec")
     except ImportError:
         message = (
-            "similar words are learned with gensim: pip install 'bertsmith[synonyms]', or bring a list of your own"
+            "words and tokens get vectors from gensim: pip install 'bertsmith[synonyms]', or bring a list of similar "
+            "words of your own (--similar), or leave token_vectors out"
         )
         raise UserError(message, code="missing_package") from None

@@ -1,0 +1,137 @@
+"""From a folder to a sentence encoder: ours, sentence-transformers', or any encoder with a pooling."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from bertsmith.config import parse_config
+from bertsmith.encoder import Checkpoint, load_checkpoint
+from bertsmith.encoder.hub import resolve
+from bertsmith.encoder.weights import read_json, read_weights
+from bertsmith.errors import UserError
+from bertsmith.features import Features
+from bertsmith.recipes.sentence_bundle import SENTENCE_FORMAT, SentenceBundle, fill
+from bertsmith.recipes.sentence_layout import Found, is_layout, on_top_of, read_listed
+from bertsmith.recipes.sentence_modules import read_chain
+from bertsmith.recipes.start import left_out, require_fit
+from bertsmith.sentences import SentenceEmbedder, SentenceTask, features_named, pooling_name
+from bertsmith.text import Tokenizer
+from bertsmith.training import Precision
+
+DEFAULT_POOLING = "first-last-avg"
+"""Of an encoder that was never trained to make vectors: best of four for BERT in Su's experiments (P4)."""
+
+
+def load_sentence_bundle(
+    source: str | Path,
+    *,
+    pooling: str | None = None,
+    normalize: bool | None = None,
+    dim: int | None = None,
+    max_length: int | None = None,
+    precision: Precision | None = None,
+) -> SentenceBundle:
+    """Load a sentence encoder: one of ours, a folder of sentence-transformers, or any encoder with a pooling.
+
+    An encoder that does not say how it pools gets the first-last average, and the notes say so. Another
+    pooling than the stored one leaves out what was trained or fitted on top of that.
+
+    Raises:
+        UserError: there is no such folder, it is damaged, or holds a module that bertsmith has not; a pooler
+            is asked for that the checkpoint has not; a choice does not fit the vectors.
+    """
+    folder = resolve(str(source))
+    chain = read_chain(folder) if is_layout(folder) and not _is_ours(folder) else None
+    place = folder if chain is None else chain.encoder
+    checkpoint, tokenizer = load_checkpoint(place), Tokenizer.from_folder(place)
+    require_fit(checkpoint.encoder, tokenizer)
+    found = chain or _own(checkpoint, folder) or _plain(checkpoint, folder, named=pooling is not None)
+    if found.lowercase:
+        _require_lowercase(tokenizer, place)
+    if pooling is not None and (asked := features_named(pooling)) != found.task.features:
+        found = _repooled(found, asked)
+    given = {"normalize": normalize, "dim": dim, "max_length": max_length}
+    task = found.task.but(**{name: value for name, value in given.items() if value is not None})
+    task, cut = _within(task, checkpoint, asked=max_length)
+    embedder = SentenceEmbedder(task, checkpoint.encoder)
+    pooler = {f"features.pooler.dense.{name}": part for name, part in checkpoint.heads.get("pooler", {}).items()}
+    fill(embedder, {**found.tensors, **pooler}, where=str(folder))
+    return SentenceBundle(
+        embedder.eval(),
+        tokenizer,
+        checkpoint.family,
+        precision or _block(checkpoint).get("precision", "float32"),
+        {name: parts for name, parts in checkpoint.heads.items() if name != "extra"},
+        (*checkpoint.report.notes, *left_out(checkpoint), *tokenizer.assumptions, *found.notes, *cut),
+    )
+
+
+def _block(checkpoint: Checkpoint) -> dict[str, Any]:
+    block = checkpoint.raw_config.get("bertsmith")
+    return block if isinstance(block, dict) else {}
+
+
+def _is_ours(folder: Path) -> bool:
+    block = read_json(folder / "config.json").get("bertsmith") if (folder / "config.json").is_file() else None
+    return isinstance(block, dict) and "sentences" in block
+
+
+def _own(checkpoint: Checkpoint, folder: Path) -> Found | None:
+    """What `save_sentence_bundle` wrote; None if it did not write this."""
+    block = _block(checkpoint)
+    if "sentences" not in block:
+        return None
+    if block.get("format") != SENTENCE_FORMAT:
+        raise UserError(
+            f"{folder} was written in format {block.get('format')}, this version reads {SENTENCE_FORMAT}; "
+            "use the version that wrote it",
+            code="bundle_format",
+            where=str(folder),
+        )
+    task = parse_config(SentenceTask, block["sentences"], where=str(folder / "config.json"))
+    dense = [read_weights(place)[0] for kind, place in read_listed(folder) if kind == "Dense"]
+    return Found(task, folder, on_top_of(task, dense))
+
+
+def _plain(checkpoint: Checkpoint, folder: Path, *, named: bool) -> Found:
+    """An encoder that was not made for this."""
+    notes: tuple[str, ...] = ()
+    if "task" in _block(checkpoint):
+        notes += (f"{folder} is a fine-tuned model: its encoder is used, its head is not",)
+    if not named:
+        notes += (
+            f"{folder} does not say how its vectors are pooled; {DEFAULT_POOLING} is taken (--pooling chooses another)",
+        )
+    return Found(SentenceTask(features=features_named(DEFAULT_POOLING)), folder, {}, notes=notes)
+
+
+def _repooled(found: Found, features: Features) -> Found:
+    """Another pooling: what was trained or fitted on top of the old one no longer fits."""
+    task, notes = found.task, found.notes
+    lost = [f"{len(task.projections)} dense layers"] if task.projections else []
+    lost += ["the whitening"] if task.whitening is not None else []
+    if lost:
+        notes += (f"pooling {pooling_name(features)} instead of {task.pooling}: {' and '.join(lost)} left out",)
+    return replace(found, task=task.but(features=features, projections=(), whitening=None), tensors={}, notes=notes)
+
+
+def _within(task: SentenceTask, checkpoint: Checkpoint, *, asked: int | None) -> tuple[SentenceTask, tuple[str, ...]]:
+    """A stored length beyond the encoder's positions is cut, and said; an asked one is refused later."""
+    most = checkpoint.encoder.config.position.max_positions
+    if asked is not None or task.max_length is None or task.max_length <= most:
+        return task, ()
+    note = f"the folder says {task.max_length} tokens a text, the encoder has {most} positions; {most} are read"
+    return task.but(max_length=most), (note,)
+
+
+def _require_lowercase(tokenizer: Tokenizer, folder: Path) -> None:
+    """Their `do_lower_case` is honoured where the tokenizer does it anyway."""
+    normalizer = tokenizer.definition.backend.get("normalizer") or {}
+    steps = normalizer.get("normalizers", [normalizer])
+    if not any(step.get("type") == "Lowercase" or step.get("lowercase") for step in steps):
+        raise UserError(
+            f"{folder} wants texts in small letters (do_lower_case), its tokenizer does not make them so; "
+            "set do_lower_case in tokenizer_config.json to true",
+            code="unknown_module",
+            where=str(folder),
+        )
