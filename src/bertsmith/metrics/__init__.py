@@ -41,11 +41,8 @@ from bertsmith.metrics.multilabel import (
     weighted_multilabel,
 )
 from bertsmith.metrics.ranking import auc, auc_interval, ranks
-<<<<<<< HEAD
-from bertsmith.metrics.student import critical, two_sided
-=======
 from bertsmith.metrics.retrieval import Qrels, Rankings, RetrievalScores, retrieval_metrics, retrieval_scores
->>>>>>> main
+from bertsmith.metrics.student import critical, two_sided
 from bertsmith.metrics.tally import Tally, accuracy, f1, macro_f1, precision, recall, tally
 
 __all__ = [
