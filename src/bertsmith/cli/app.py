@@ -11,7 +11,7 @@ from typing import Any
 
 from cyclopts import App, CycloptsError
 
-from bertsmith.cli import check, demo, doctor, evaluate, finetune, mask, predict, pretrain, similar, vocabulary
+from bertsmith.cli import check, demo, doctor, evaluate, finetune, mask, predict, pretrain, similar, tune, vocabulary
 from bertsmith.cli.check import ErrorsFound
 from bertsmith.cli.output import forget_stdout, print_error
 from bertsmith.errors import Interrupted, UserError
@@ -34,6 +34,7 @@ COMMANDS = (
     finetune.finetune,
     predict.predict,
     evaluate.evaluate,
+    tune.tune,
     pretrain.pretrain,
     mask.mask,
     similar.similar,

@@ -31,7 +31,7 @@ def predict(
     Parameters
     ----------
     model
-        Folder of a fine-tuned model.
+        Folder of a fine-tuned model, or of an ensemble.
     input
         Texts: .csv, .tsv, .jsonl or .parquet, for tagging also .conll; `-` reads JSON lines from stdin.
     output
@@ -61,12 +61,12 @@ class Answers:
     ) -> None:
         from bertsmith.data import Columns
         from bertsmith.finetuning import Truncated
-        from bertsmith.recipes import load_bundle
+        from bertsmith.recipes import load_model
         from bertsmith.training import resolve_device
 
         self._device = resolve_device(options.device)
         self._source = source
-        self._bundle = load_bundle(model)
+        self._bundle = load_model(model)
         self._probabilities = probabilities
         self._records = self._bundle.answers.read(
             source,

@@ -11,15 +11,15 @@ from bertsmith.errors import UserError
 from bertsmith.estimators.parameters import Parameters
 from bertsmith.finetuning import Outputs
 from bertsmith.recipes import (
-    Bundle,
+    Answering,
     FinetuneRecipe,
     FinetuneResult,
     LabelType,
     finetune,
     finetune_recipe,
-    load_bundle,
+    load_model,
     make_splits,
-    save_bundle,
+    save_model,
 )
 from bertsmith.training import DeviceName, progress_listener, resolve_device
 
@@ -98,16 +98,16 @@ class TextEstimator(Parameters, ABC):
         Raises:
             UserError: the folder cannot be written, or there is nothing to save yet.
         """
-        save_bundle(self._fitted(), Path(folder))
+        save_model(self._fitted(), Path(folder))
 
     @classmethod
     def load(cls: type[T], folder: str | Path, *, device: DeviceName = "auto") -> T:
-        """Read a model that `save` or `bertsmith finetune` wrote.
+        """Read a model that `save` or `bertsmith finetune` wrote, or an ensemble of several.
 
         Raises:
             UserError: there is none, or it does something else.
         """
-        bundle = load_bundle(folder)
+        bundle = load_model(folder)
         kind = bundle.answers.name
         if kind not in cls.tasks:
             raise UserError(f"{folder} holds a {kind} model; load it with {FRONTS[kind]}", code="wrong_task")
@@ -125,7 +125,7 @@ class TextEstimator(Parameters, ABC):
         self.result_: FinetuneResult = finetune(recipe, make_splits(rows, recipe), listeners=listeners)
         self._take(replace(self.result_.bundle, label_type=label_type))
 
-    def _take(self, bundle: Bundle) -> None:
+    def _take(self, bundle: Answering) -> None:
         """Adopt a trained model."""
         self._bundle = bundle
 
@@ -135,7 +135,7 @@ class TextEstimator(Parameters, ABC):
         records = [Record(text, pair) for text, pair in _together(texts)]
         return bundle.outputs(bundle.prepare(records), device=resolve_device(self.device))
 
-    def _fitted(self) -> Bundle:
+    def _fitted(self) -> Answering:
         if not hasattr(self, "_bundle"):
             raise UserError(f"this {type(self).__name__} is not fitted yet; call fit or load first", code="not_fitted")
         return self._bundle

@@ -58,7 +58,7 @@ class Tpe:
         UserError: optuna is not installed.
     """
 
-    def __init__(self, space: Space, total: int, *, better: Better, seed: int, random: int = 10) -> None:
+    def __init__(self, space: Space, total: int, *, better: Better, seed: int, random: int) -> None:
         optuna = _optuna()
         self.total = total
         self._space = {field: _distribution(optuna, dimension) for field, dimension in space.items()}
@@ -70,7 +70,7 @@ class Tpe:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             sampler = optuna.samplers.TPESampler(
-                seed=seed, multivariate=True, constant_liar=True, n_startup_trials=min(random, max(1, total // 2))
+                seed=seed, multivariate=True, constant_liar=True, n_startup_trials=random
             )
         direction = "maximize" if better == "higher" else "minimize"
         self._study = optuna.create_study(sampler=sampler, direction=direction)
@@ -140,7 +140,7 @@ def _optuna() -> Any:
     return optuna
 
 
-def proposals_for(space: Space, trials: int | None, *, better: Better, seed: int) -> Proposals:
+def proposals_for(space: Space, trials: int | None, *, better: Better, seed: int, random: int = 6) -> Proposals:
     """TPE where a number of trials is given, else the whole grid.
 
     Raises:
@@ -152,7 +152,7 @@ def proposals_for(space: Space, trials: int | None, *, better: Better, seed: int
             code="bad_usage",
         )
     if trials is not None:
-        return Tpe(space, trials, better=better, seed=seed)
+        return Tpe(space, trials, better=better, seed=seed, random=random)
     ranges = [field for field, dimension in space.items() if isinstance(dimension, Range)]
     if ranges:
         raise UserError(

@@ -61,6 +61,7 @@ class TrialRunner:
 
     def __post_init__(self) -> None:
         self._journal = Journal(self.folder / JOURNAL)
+        self._known: dict[str, Outcome] | None = None
         self._until = None if self.minutes is None else time.monotonic() + 60 * self.minutes
 
     def add(self, name: str, splits: Splits) -> None:
@@ -83,7 +84,7 @@ class TrialRunner:
         Raises:
             Interrupted: Ctrl-C or SIGTERM; the journal holds what is done, the rest goes on where it was.
         """
-        known = self._journal.outcomes()
+        known = self._all_known()
         keys = [self.key(trial) for trial in trials]
         missing = {
             key: _with_threads(trial)
@@ -107,7 +108,7 @@ class TrialRunner:
 
     def known(self, trial: Trial) -> Outcome | None:
         """What is known of a trial, if anything."""
-        return self._journal.outcomes().get(self.key(trial))
+        return self._all_known().get(self.key(trial))
 
     def forget_model(self, outcome: Outcome) -> None:
         """Remove the model of a trial; everything else that was found out stays."""
@@ -119,12 +120,18 @@ class TrialRunner:
 
     def remember(self, outcome: Outcome) -> None:
         """Add a line to the journal."""
+        self._all_known()[outcome.key] = outcome
         self._journal.add(outcome)
 
     @property
     def seconds_left(self) -> float:
         """Until the time is over; infinite without a limit."""
         return float("inf") if self._until is None else self._until - time.monotonic()
+
+    def _all_known(self) -> dict[str, Outcome]:
+        if self._known is None:
+            self._known = self._journal.outcomes()
+        return self._known
 
     def _serves(self, outcome: Outcome | None, trial: Trial) -> bool:
         """Whether a known outcome is all that the trial wants."""

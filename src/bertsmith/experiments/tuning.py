@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import yaml
@@ -13,12 +13,13 @@ from pydantic import Field, PositiveInt, field_validator
 
 from bertsmith.config import Config, parse_config, with_values
 from bertsmith.errors import UserError
+from bertsmith.experiments.course import GiveUp, never
+from bertsmith.experiments.importance import Importance, importance
 from bertsmith.experiments.proposals import proposals_for
 from bertsmith.experiments.pruning import Better, Median, Pruning, best_by
 from bertsmith.experiments.runner import TrialRunner
 from bertsmith.experiments.space import PRESETS, Range, Space, full_name, in_words
 from bertsmith.experiments.trial import Outcome, Trial
-from bertsmith.files import write_text
 from bertsmith.recipes import FinetuneRecipe, Splits
 from bertsmith.recipes.schema import chosen_values, read_yaml, recipe_of
 
@@ -30,15 +31,16 @@ class Tuning(Config):
 
     `grid` names fields and the values to try, or a preset; `search` fields and ranges. Without `tpe`,
     every combination of the grid is tried; with it, so many sets, drawn by the tree-structured Parzen
-    estimator from both. Each set is trained with `seeds` seeds from the recipe's on, and is worth the mean of
-    its dev metrics. `pruning: auto` is the median rule for TPE and none for a grid. Sets are proposed `round` at
-    a time; only what earlier rounds found decides about the next.
+    estimator from both, the first `random` of them at random. Each set is trained with `seeds` seeds, from
+    the recipe's on, and is worth the mean of its dev metrics. `pruning: auto` is the median rule for TPE and
+    none for a grid. Sets are proposed `round` at a time; only what earlier rounds found decides about the next.
     """
 
     grid: dict[str, Annotated[tuple[Any, ...], Field(min_length=1)]] = Field(default_factory=dict)
     search: dict[str, Range] = Field(default_factory=dict)
     tpe: PositiveInt | None = None
     seeds: PositiveInt = 1
+    random: PositiveInt = 6
     pruning: Literal["auto"] | Pruning | None = "auto"
     round: PositiveInt = 4
 
@@ -203,6 +205,14 @@ class Tuned:
         statuses = [one.status for one in self.tried]
         return {status: statuses.count(status) for status in ("done", "stopped", "failed", "unrun")}
 
+    @property
+    def importance(self) -> tuple[Importance, ...] | None:
+        """How much each field matters, by the sets that came to their end; None of too few."""
+        done = [one for one in self.tried if one in self.ranked]
+        return importance(
+            self.recipe.tune.space, [one.settings for one in done], [one.value for one in done if one.value is not None]
+        )
+
 
 def tune(recipe: TuneRecipe, splits: Splits, runner: TrialRunner) -> Tuned:
     """Try sets until the search or the time is over; the models of the best set stay in their trials' folders.
@@ -217,10 +227,11 @@ def tune(recipe: TuneRecipe, splits: Splits, runner: TrialRunner) -> Tuned:
     began = time.monotonic()
     base = recipe.base
     better = base.selection.better
-    proposals = proposals_for(recipe.tune.space, recipe.tune.tpe, better=better, seed=base.seed)
+    asked = recipe.tune
+    proposals = proposals_for(asked.space, asked.tpe, better=better, seed=base.seed, random=asked.random)
     runner.add(DATA, splits)
     search = _Search(recipe, base, runner, proposals.total)
-    at_once = recipe.tune.round if recipe.tune.tpe or recipe.tune.rule else proposals.total
+    at_once = asked.round if asked.tpe or asked.rule else proposals.total
     while settings := proposals.next(at_once):
         found = search.round(settings)
         proposals.tell([one.value for one in found])
@@ -230,6 +241,14 @@ def tune(recipe: TuneRecipe, splits: Splits, runner: TrialRunner) -> Tuned:
     _require_one(tuned)
     _keep_best(tuned, runner)
     return tuned
+
+
+class _Plan(NamedTuple):
+    """A set and its trials by key; none, and why, where the set is no recipe."""
+
+    settings: Mapping[str, Any]
+    trials: Mapping[str, Trial]
+    error: str | None
 
 
 @dataclass
@@ -245,43 +264,39 @@ class _Search:
     def round(self, settings: Sequence[Mapping[str, Any]]) -> list[Tried]:
         """Train some sets; models that are no longer among the best go as soon as that is clear."""
         plans = [self._plan(each, len(self.tried) + place) for place, each in enumerate(settings)]
-        trials = [trial for _, some, _ in plans for trial in some]
         heard: dict[str, Outcome] = {}
 
         def settled(outcome: Outcome) -> None:
             heard[outcome.key] = outcome
-            self._forget_others([self._tried(each, some, error, heard) for each, some, error in plans])
+            self._forget_others([self._tried(plan, heard) for plan in plans])
 
-        found = self.runner.run(trials, give_up=self._rule(), settled=settled)
-        known = {self.runner.key(trial): outcome for trial, outcome in zip(trials, found, strict=True)}
-        made = [self._tried(each, some, error, known) for each, some, error in plans]
+        trials = {key: trial for plan in plans for key, trial in plan.trials.items()}
+        found = self.runner.run(list(trials.values()), give_up=self._rule(), settled=settled)
+        known = dict(zip(trials, found, strict=True))
+        made = [self._tried(plan, known) for plan in plans]
         self.tried += made
         return made
 
-    def _plan(self, settings: Mapping[str, Any], number: int) -> tuple[Mapping[str, Any], list[Trial], str | None]:
+    def _plan(self, settings: Mapping[str, Any], number: int) -> "_Plan":
         name = f"{number + 1}/{self.total} {in_words(settings)}"
         seeds = self.recipe.tune.seeds
         try:
             recipe = self.recipe.recipe(settings)
         except UserError as error:
             self.runner.say(f"{name}: failed: {error.message}")
-            return settings, [], error.message
-        made = []
+            return _Plan(settings, {}, error.message)
+        made = {}
         for seed in range(recipe.seed, recipe.seed + seeds):
             told = f"{name}, seed {seed}" if seeds > 1 else name
             trial = Trial(recipe=recipe.but(seed=seed), splits=DATA, name=told)
-            made.append(trial.but(keep=self.runner.known(trial) is None))
-        return settings, made, None
+            made[self.runner.key(trial)] = trial.but(keep=self.runner.known(trial) is None)
+        return _Plan(settings, made, None)
 
-    def _tried(
-        self, settings: Mapping[str, Any], trials: Sequence[Trial], error: str | None, known: Mapping[str, Outcome]
-    ) -> Tried:
-        found = tuple(known[key] for trial in trials if (key := self.runner.key(trial)) in known)
-        return Tried(settings, found, self.base.selection.metric, self.base.selection.better, error)
+    def _tried(self, plan: "_Plan", known: Mapping[str, Outcome]) -> Tried:
+        found = tuple(known[key] for key in plan.trials if key in known)
+        return Tried(plan.settings, found, self.base.selection.metric, self.base.selection.better, plan.error)
 
-    def _rule(self) -> Any:
-        from bertsmith.experiments.course import never
-
+    def _rule(self) -> GiveUp:
         rule = self.recipe.tune.rule
         if rule is None:
             return never
@@ -331,8 +346,3 @@ def _keep_best(tuned: Tuned, runner: TrialRunner) -> None:
 
 def _by_full_name(values: Any) -> Any:
     return {full_name(str(name)): value for name, value in values.items()} if isinstance(values, Mapping) else values
-
-
-def write_tune_recipe(recipe: TuneRecipe, path: Path) -> None:
-    """Write `recipe.yaml`."""
-    write_text(path, recipe.yaml())

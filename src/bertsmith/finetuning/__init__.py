@@ -37,6 +37,7 @@ from bertsmith.finetuning.preparation import Prepared, length_limit, prepare
 from bertsmith.finetuning.reading import Reading, TextBatch, pack_readings
 from bertsmith.finetuning.targets import Targets
 from bertsmith.finetuning.task import Task, require_fit, upgraded
+from bertsmith.finetuning.together import predict_together
 from bertsmith.finetuning.updates import LabelledUpdates
 from bertsmith.text.shortening import Truncated, shorten
 
@@ -81,6 +82,7 @@ __all__ = [
     "length_limit",
     "pack_readings",
     "predict",
+    "predict_together",
     "prepare",
     "require_fit",
     "shorten",

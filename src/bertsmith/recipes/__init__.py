@@ -2,6 +2,7 @@
 
 from bertsmith.recipes.bundle import Bundle, LabelType, load_bundle, save_bundle
 from bertsmith.recipes.counting import TOO_MANY_DEGRADED, degraded_warning
+from bertsmith.recipes.ensemble import Answering, Ensemble, load_model, save_model
 from bertsmith.recipes.evaluation import Measured, evaluate_bundle, measure
 from bertsmith.recipes.finetuning import Rehearsal, finetune, rehearse
 from bertsmith.recipes.folder import LOG, METRICS, RECIPE, finish_folder, is_complete, require_run
@@ -30,8 +31,10 @@ __all__ = [
     "METRICS",
     "RECIPE",
     "TOO_MANY_DEGRADED",
+    "Answering",
     "Bundle",
     "DataFiles",
+    "Ensemble",
     "Extension",
     "FinetuneRecipe",
     "FinetuneResult",
@@ -58,6 +61,7 @@ __all__ = [
     "is_complete",
     "learn_similar",
     "load_bundle",
+    "load_model",
     "load_sentence_bundle",
     "make_splits",
     "measure",
@@ -72,6 +76,7 @@ __all__ = [
     "require_run",
     "require_same_run",
     "save_bundle",
+    "save_model",
     "save_pretrained",
     "save_sentence_bundle",
     "similar_recipe",

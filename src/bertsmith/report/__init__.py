@@ -21,6 +21,7 @@ from bertsmith.report.run import (
     Split,
     Truncation,
 )
+from bertsmith.report.tuned import write_tuned
 
 __all__ = [
     "SECTIONS",
@@ -50,4 +51,5 @@ __all__ = [
     "run_page",
     "write_outputs",
     "write_pretrained",
+    "write_tuned",
 ]

@@ -58,9 +58,9 @@ def finetune_report(result: FinetuneResult, *, log: Path, command: Sequence[str]
         train_source=result.splits.train.source,
         train_texts=len(result.splits.train.records),
         labels=result.bundle.answers.shown,
-        splits=[_split(name, measured) for name, measured in result.measured.items()],
+        splits=[split_of(name, measured) for name, measured in result.measured.items()],
         truncation=Truncation(
-            strategy=_strategy(document),
+            strategy=described_strategy(document),
             whole=not isinstance(document, Truncate),
             why=result.why,
             max_length=result.bundle.max_length,
@@ -69,7 +69,7 @@ def finetune_report(result: FinetuneResult, *, log: Path, command: Sequence[str]
         ),
         setup=_setup(result),
         notices=[Notice(level="info", what=note) for note in result.notes],
-        curves=_curves(log, recipe.selection.metric, training.best_step),
+        curves=curves(log, recipe.selection.metric, training.best_step),
         lengths=result.prepared["train"].full_lengths,
         groups=[
             ParameterGroup(
@@ -98,13 +98,15 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in names}}
 
 
-def _strategy(document: ReadDocument) -> str:
+def described_strategy(document: ReadDocument) -> str:
+    """What is read of long texts."""
     if isinstance(document, Chunks):
         return f"read in chunks, {document.most_chunks} at most, that are joined by {document.join}"
     return STRATEGIES[document.keep if isinstance(document, Truncate) else document.kind]
 
 
-def _split(name: str, measured: Measured) -> Split:
+def split_of(name: str, measured: Measured) -> Split:
+    """A measured split as the sections of a report want it."""
     records = measured.rows.records
     return Split(
         name="dev" if name == "dev" else "test",
@@ -147,7 +149,7 @@ def _setup(result: FinetuneResult) -> dict[str, str]:
         "Seed": str(recipe.seed),
         "Device": str(result.device),
         "Precision": recipe.precision,
-        "Features": _features(recipe.features),
+        "Features": described_features(recipe.features),
         "Epochs": f"{result.training.epochs:g}",
         "Texts an update": str(recipe.batches.batch_size),
         "Tricks": tricks_used(recipe),
@@ -155,13 +157,15 @@ def _setup(result: FinetuneResult) -> dict[str, str]:
     }
 
 
-def _features(features: Features) -> str:
+def described_features(features: Features) -> str:
+    """How hidden states become vectors, in words."""
     layers = features.layers
     told = f"layer {layers.number}" if isinstance(layers, One) else f"the {layers.kind} of layers {layers.numbers}"
     return f"{features.pooling} of {told}"
 
 
-def _curves(log: Path, metric: str, best_step: int | None) -> Curves | None:
+def curves(log: Path, metric: str, best_step: int | None) -> Curves | None:
+    """Losses, rates and the dev metric of a log.jsonl; None if there are none."""
     lines = log_lines(log)
     updates = [line for line in lines if "loss" in line]
     evaluations = [line for line in lines if metric in line.get("evaluation", {})]
