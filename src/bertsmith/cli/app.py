@@ -11,7 +11,20 @@ from typing import Any
 
 from cyclopts import App, CycloptsError
 
-from bertsmith.cli import check, demo, doctor, evaluate, finetune, mask, predict, pretrain, similar, tune, vocabulary
+from bertsmith.cli import (
+    check,
+    demo,
+    doctor,
+    evaluate,
+    finetune,
+    ladder,
+    mask,
+    predict,
+    pretrain,
+    similar,
+    tune,
+    vocabulary,
+)
 from bertsmith.cli.check import ErrorsFound
 from bertsmith.cli.output import forget_stdout, print_error
 from bertsmith.errors import Interrupted, UserError
@@ -35,6 +48,7 @@ COMMANDS = (
     predict.predict,
     evaluate.evaluate,
     tune.tune,
+    ladder.ladder,
     pretrain.pretrain,
     mask.mask,
     similar.similar,

@@ -2,6 +2,7 @@
 
 from bertsmith.report.card import model_card
 from bertsmith.report.finetuning import finetune_report
+from bertsmith.report.laddered import write_climbed
 from bertsmith.report.masking import mask_page
 from bertsmith.report.outputs import write_outputs, write_pretrained
 from bertsmith.report.page import Section, page
@@ -49,6 +50,7 @@ __all__ = [
     "pretrain_page",
     "pretraining_card",
     "run_page",
+    "write_climbed",
     "write_outputs",
     "write_pretrained",
     "write_tuned",
