@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bertsmith.encoder import Encoder
     from bertsmith.errors import UserError
-    from bertsmith.estimators import Classifier, PairClassifier, Regressor, Tagger
+    from bertsmith.estimators import Classifier, PairClassifier, Regressor, Tagger, cross_validate
+    from bertsmith.recipes import Ensemble
 
 _HOMES = {
     "Classifier": "bertsmith.estimators",
     "Encoder": "bertsmith.encoder",
+    "Ensemble": "bertsmith.recipes",
     "PairClassifier": "bertsmith.estimators",
     "Regressor": "bertsmith.estimators",
     "Tagger": "bertsmith.estimators",
     "UserError": "bertsmith.errors",
+    "cross_validate": "bertsmith.estimators",
 }
 
-__all__ = ["Classifier", "Encoder", "PairClassifier", "Regressor", "Tagger", "UserError"]
+__all__ = ["Classifier", "Encoder", "Ensemble", "PairClassifier", "Regressor", "Tagger", "UserError", "cross_validate"]
 
 
 def __getattr__(name: str) -> Any:

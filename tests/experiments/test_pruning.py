@@ -2,7 +2,8 @@
 
 import pytest
 
-from bertsmith.experiments import Evaluation, Halving, Median
+from bertsmith.experiments import Evaluation, Halving, Median, Trial
+from bertsmith.recipes import finetune_recipe
 
 
 def course(*values, of=4):
@@ -11,11 +12,12 @@ def course(*values, of=4):
     )
 
 
+TRIAL = Trial(recipe=finetune_recipe(given={"start": {"encoder": "tiny"}}))
 OTHERS = [course(0.1, 0.5, 0.6, 0.7), course(0.3, 0.4, 0.4, 0.5), course(0.2, 0.2, 0.3, 0.9)]
 
 
 def gives_up(rule, mine, others=OTHERS, better="higher"):
-    return rule.rule("f1", better, others, others)(None, mine)
+    return rule.rule("f1", better, others, others)(TRIAL, mine)
 
 
 @pytest.mark.parametrize(

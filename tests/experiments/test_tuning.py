@@ -75,7 +75,7 @@ def test_if_all_fail_the_first_reason_is_told(runner, splits):
 
 
 def test_a_field_that_does_not_exist_fails_every_set(runner, splits):
-    with pytest.raises(UserError, match="optimizer.rate: Extra inputs are not permitted"):
+    with pytest.raises(UserError, match=r"optimizer\.rate: Extra inputs are not permitted"):
         tune(asked(grid={"optimizer.rate": [1, 2]}), splits, runner())
 
 

@@ -106,7 +106,9 @@ def _run(
     left = None if minutes is None else max(minutes - (spent + workshop.spent()) / 60, 0.01)
     runner = TrialRunner(out, processes=what.processes, minutes=left, say=to_stderr, retry_failed=what.retry_failed)
     climbed = climb(recipe, splits, runner, workshop, Facts(found.lengths, found.max_length, found.num_layers))
-    return write_climbed(climbed, runner, out, command=["bertsmith", *sys.argv[1:]])
+    summary = write_climbed(climbed, runner, out, command=["bertsmith", *sys.argv[1:]])
+    workshop.clear([climbed.final.recipe.start.model])
+    return summary
 
 
 def chosen_recipe(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from bertsmith.cli.finetune import stored_summary
 from bertsmith.cli.options import CommonOptions, RunOptions, TaskOptions, text_of
 from bertsmith.cli.output import print_json, to_stderr
 
@@ -80,12 +81,14 @@ def _run(
     given: dict[str, Any], out: Path, *, what: TaskOptions, run: RunOptions, common: CommonOptions
 ) -> dict[str, Any]:
     """Search, write everything to `out`; returns the JSON object."""
-    from bertsmith.experiments import begin_folder, tune
+    from bertsmith.experiments import begin_folder, tune, tune_recipe
     from bertsmith.files import require_output_folder
-    from bertsmith.recipes import read_splits, rehearse
+    from bertsmith.recipes import RECIPE, is_complete, read_splits, rehearse
     from bertsmith.report import write_tuned
 
     recipe = chosen_recipe(given, out, run=run, common=common)
+    if run.resume and not what.retry_failed and is_complete(out) and recipe == tune_recipe(given={}, file=out / RECIPE):
+        return stored_summary(out)
     require_output_folder(out, overwrite=run.overwrite, resume=run.resume)
     base = recipe.base
     splits = read_splits(base)

@@ -13,7 +13,7 @@ from bertsmith.data.checking import (
 from bertsmith.data.qrels import read_qrels
 from bertsmith.data.reading import read_records
 from bertsmith.data.record import Columns, Label, LabelKind, Marks, PairKind, Record
-from bertsmith.data.splitting import Split, split_records, stratified_split
+from bertsmith.data.splitting import Split, fold_records, split_records, stratified_folds, stratified_split
 from bertsmith.data.tagged import (
     Broken,
     Sentence,
@@ -43,6 +43,7 @@ __all__ = [
     "check_files",
     "check_splits",
     "conll_lines",
+    "fold_records",
     "is_conll",
     "plan_batches",
     "plan_inference",
@@ -55,6 +56,7 @@ __all__ = [
     "sentence_records",
     "split_micro_batches",
     "split_records",
+    "stratified_folds",
     "stratified_split",
     "write_conll",
     "write_rows",

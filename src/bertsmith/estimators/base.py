@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
@@ -121,9 +120,13 @@ class TextEstimator(Parameters, ABC):
 
     def _train(self, rows: Mapping[str, Sequence[Record]], recipe: FinetuneRecipe, label_type: LabelType) -> None:
         """Train on the rows of `train`; the best weights are chosen on `dev`, or on 10 % set aside."""
+        self._take(self._learn(rows, recipe).but(label_type=label_type))
+
+    def _learn(self, rows: Mapping[str, Sequence[Record]], recipe: FinetuneRecipe) -> Answering:
+        """One run; `cross_validate` puts many in its place."""
         listeners = (progress_listener(),) if self.verbose else ()
         self.result_: FinetuneResult = finetune(recipe, make_splits(rows, recipe), listeners=listeners)
-        self._take(replace(self.result_.bundle, label_type=label_type))
+        return self.result_.bundle
 
     def _take(self, bundle: Answering) -> None:
         """Adopt a trained model."""

@@ -14,6 +14,7 @@ from bertsmith.experiments.folder import (
     finish_experiment,
     link_model,
 )
+from bertsmith.experiments.folds import CrossValidated, Folding, FoldsRecipe, cross_validate, folds_recipe
 from bertsmith.experiments.importance import Importance, importance
 from bertsmith.experiments.journal import Journal
 from bertsmith.experiments.laddering import FewTexts, Ladder, LadderRecipe, ladder_recipe
@@ -38,10 +39,13 @@ __all__ = [
     "Attempt",
     "Climbed",
     "Climbing",
+    "CrossValidated",
     "Difference",
     "Evaluation",
     "Facts",
     "FewTexts",
+    "Folding",
+    "FoldsRecipe",
     "GiveUp",
     "Halving",
     "Importance",
@@ -70,8 +74,10 @@ __all__ = [
     "Workshop",
     "begin_folder",
     "climb",
+    "cross_validate",
     "difference",
     "finish_experiment",
+    "folds_recipe",
     "holm",
     "importance",
     "in_words",

@@ -19,8 +19,8 @@ from bertsmith.recipes import FinetuneRecipe, Splits
 class Attempt:
     """An option that was trained: its runs on dev, and how it compares with what was kept before it.
 
-    `chosen` is the recipe without defaults, `stuck` counts runs that did not converge: on dev they are no better
-    than the same answer for every text. `seconds` are those of all runs, and of the encoder made for them.
+    `chosen` is the recipe without defaults, `stuck` counts runs that did not converge. `seconds` are those of all
+    runs, and of the encoder made for them.
     """
 
     rung: str

@@ -19,7 +19,7 @@ from bertsmith.experiments.planning import FEW_LONG, Facts, Plan, plan
 from bertsmith.experiments.rungs import Option, Rung, changed
 from bertsmith.experiments.runner import TrialRunner
 from bertsmith.experiments.trial import Outcome, Trial
-from bertsmith.recipes import FinetuneRecipe, Splits
+from bertsmith.recipes import LOG, FinetuneRecipe, Splits
 
 DATA = "data"
 BASELINE = Option(name="baseline")
@@ -254,7 +254,8 @@ class _Climber:
         said = [self.runner.said(outcome) for outcome in done]
         runs = self.bench.runs(said)
         seconds = sum(outcome.seconds for outcome in outcomes) + (0.0 if made is None else made.seconds)
-        return Attempt(rung, option, dict(values), recipe, done, runs, self.bench.stuck(said, runs), seconds)
+        stuck = self.bench.stuck(said, runs, [self.runner.place(outcome) / LOG for outcome in done])
+        return Attempt(rung, option, dict(values), recipe, done, runs, stuck, seconds)
 
     def _all_tried(self) -> list[Attempt]:
         return [one for rung in self.rungs for one in rung.tried]

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -55,6 +56,16 @@ class Workshop:
         """Seconds that the encoders made so far have cost."""
         found = (self.folder / ENCODERS).glob(f"*/{METRICS}")
         return sum(float(json.loads(path.read_text(encoding="utf-8"))["seconds"]) for path in found)
+
+    def clear(self, kept: Sequence[str | None]) -> None:
+        """Remove the encoders that are not among these folders, and the texts they read."""
+        place = self.folder / ENCODERS
+        with writing(place):
+            for path in place.iterdir() if place.is_dir() else ():
+                if path.is_dir() and str(path) not in kept:
+                    shutil.rmtree(path)
+                elif path.suffix == ".jsonl":
+                    path.unlink()
 
     def made(self, encoder: FurtherEncoder, base: FinetuneRecipe, *, seconds: float = float("inf")) -> Made:
         """Make an encoder, unless it is there, within so many seconds.

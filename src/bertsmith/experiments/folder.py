@@ -3,7 +3,7 @@
 import os
 import shutil
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from bertsmith.experiments.places import ENCODERS, JOURNAL, SPLITS, TRIALS
 from bertsmith.files import atomic_folder, write_text, writing
@@ -12,12 +12,13 @@ from bertsmith.recipes import METRICS, RECIPE
 BEST, ENSEMBLE, TABLE = "best", "ensemble", "trials.csv"
 LADDER, LADDER_RECIPE = "ladder.json", "ladder.yaml"
 LEFT = (
-    *(METRICS, "report.html", "README.md", TABLE, "predictions_folds.jsonl", BEST, ENSEMBLE, JOURNAL, SPLITS, TRIALS),
-    *(LADDER, LADDER_RECIPE, ENCODERS),
+    *(METRICS, "config.json", "report.html", "README.md", TABLE, "predictions_folds.jsonl", "predictions_test.jsonl"),
+    *(BEST, ENSEMBLE, "members", JOURNAL, SPLITS, TRIALS, LADDER, LADDER_RECIPE, ENCODERS),
 )
 """What an experiment leaves in its folder beside `recipe.yaml`, what tells that it is complete first."""
 
 
+@runtime_checkable
 class Written(Protocol):
     """A recipe that knows how it is written."""
 

@@ -29,9 +29,11 @@ def importance(
     is what the fit loses without it, less what chance would explain with as many columns (ω², Hays 1963;
     Olejnik & Algina 2003), so that noise comes out as 0. What is missing to 1 is interaction and noise.
     """
+    if len(values) < 2:
+        return None
     columns = {field: _columns(dimension, [each[field] for each in settings]) for field, dimension in space.items()}
     columns = {field: each for field, each in columns.items() if each.shape[1]}
-    spread = float(np.sum((np.array(values) - np.mean(values)) ** 2)) if len(values) else 0.0
+    spread = float(np.sum((np.array(values) - np.mean(values)) ** 2))
     free = len(values) - 1 - sum(each.shape[1] for each in columns.values())
     if not columns or free < 1 or spread <= 0:
         return None
@@ -49,9 +51,9 @@ def _columns(dimension: Any, values: Sequence[Any]) -> Columns:
     """What a field contributes to the fit: a column for each further value seen, or two for a range."""
     if isinstance(dimension, Range):
         numbers = np.array([math.log(value) if dimension.log else value for value in values], dtype=np.float64)
-        centred = numbers - numbers.mean() if len(numbers) else numbers
-        scaled = centred / (np.abs(centred).max(initial=0.0) or 1.0)
-        return np.stack([scaled, scaled**2], axis=1)[:, : max(0, len(set(values)) - 1)]
+        centred = numbers - numbers.mean()
+        scaled = centred / (np.abs(centred).max() or 1.0)
+        return np.stack([scaled, scaled**2], axis=1)[:, : len(set(values)) - 1]
     told = [repr(value) for value in values]
     seen = list(dict.fromkeys(told))
     return np.array([[each == one for one in seen[1:]] for each in told], dtype=np.float64).reshape(len(told), -1)

@@ -1,8 +1,10 @@
 """The runs of a recipe measured on dev, so that they can be compared: the same bootstrap samples for all."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
@@ -10,6 +12,9 @@ from bertsmith.experiments.said import Said
 from bertsmith.experiments.significance import Runs
 from bertsmith.finetuning import Answers, Outputs, Targets
 from bertsmith.recipes import Splits
+
+FALLEN = 0.9
+"""A training loss above this share of that at the beginning has not fallen."""
 
 
 @dataclass
@@ -25,11 +30,15 @@ class Bench:
         figures = [each.answers.figures(each.outputs, self._truth)[self.metric] for each in said]
         return Runs.of(figures, len(self.splits.dev.records), seed=self.seed)
 
-    def stuck(self, said: Sequence[Said], runs: Runs) -> int:
-        """How many runs are not shown to be better than giving every text the same answer."""
+    def stuck(self, said: Sequence[Said], runs: Runs, logs: Sequence[Path]) -> int:
+        """How many runs did not converge.
+
+        Such a run is not shown to be better than giving every text the same answer, and its training loss has not
+        fallen either.
+        """
         floors = [self._floor(each.answers) for each in said]
-        gains = (draws - floor for draws, floor in zip(runs.draws, floors, strict=True))
-        return sum(bool(np.nanpercentile(gain, 2.5) <= 0) for gain in gains)
+        lost = [np.nanpercentile(draws - floor, 2.5) <= 0 for draws, floor in zip(runs.draws, floors, strict=True)]
+        return sum(bool(each) and not loss_fell(log) for each, log in zip(lost, logs, strict=True))
 
     @cached_property
     def _truth(self) -> Targets:
@@ -49,3 +58,13 @@ class Bench:
         figure = decided.figures(self._usual, self._truth)[self.metric]
         draws: np.ndarray = Runs.of([figure], len(self.splits.dev.records), seed=self.seed).draws[0]
         return draws
+
+
+def loss_fell(log: Path) -> bool:
+    """Whether the last tenth of the updates in `log.jsonl` has at most `FALLEN` of the loss of the first tenth."""
+    if not log.exists():
+        return True
+    lines = (json.loads(line) for line in log.read_text(encoding="utf-8").splitlines())
+    losses = [line["loss"] for line in lines if "loss" in line and "step" in line and "lr" in line]
+    tenth = -(-len(losses) // 10)
+    return not losses or bool(np.mean(losses[-tenth:]) <= FALLEN * np.mean(losses[:tenth]))

@@ -138,9 +138,13 @@ def verdict(found: Difference, adjusted: float, *, level: float = LEVEL) -> Verd
 
 
 def _freedom(variance: float, over_rows: float, seeds: Sequence[float], *, samples: int, spread: Spread) -> float:
-    """Satterthwaite's degrees of freedom of a sum of variances; that over rows rests on as many as samples."""
-    parts = over_rows**2 / samples + sum(each**2 for each in seeds) / max(spread.freedom, 1)
-    return variance**2 / parts if parts else float(samples)
+    """Satterthwaite's degrees of freedom of a sum of variances: never fewer than the spread over seeds rests on.
+
+    The variance over rows rests on as many as there are samples.
+    """
+    few = float(max(spread.freedom, 1))
+    parts = over_rows**2 / samples + sum(each**2 for each in seeds) / few
+    return max(variance**2 / parts, few) if parts else float(samples)
 
 
 def _variance(draws: Float[np.ndarray, "*which samples"]) -> Float[np.ndarray, "*which"]:

@@ -5,14 +5,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
-import yaml
 from pydantic import Field, PositiveInt, field_validator
 
 from bertsmith.config import Config, parse_config, with_values
 from bertsmith.errors import UserError
+from bertsmith.experiments.chosen import ManyRuns, chosen_parts
 from bertsmith.experiments.course import GiveUp, never
 from bertsmith.experiments.importance import Importance, importance
 from bertsmith.experiments.proposals import proposals_for
@@ -21,7 +21,7 @@ from bertsmith.experiments.runner import TrialRunner
 from bertsmith.experiments.space import PRESETS, Range, Space, full_name, in_words
 from bertsmith.experiments.trial import Outcome, Trial
 from bertsmith.recipes import FinetuneRecipe, Splits
-from bertsmith.recipes.schema import chosen_values, read_yaml, recipe_of
+from bertsmith.recipes.schema import recipe_of
 
 DATA = "data"
 
@@ -71,17 +71,12 @@ class Tuning(Config):
         return self.pruning
 
 
-class TuneRecipe(Config):
-    """A search as a value: what was chosen of a fine-tuning recipe, without defaults, and what is searched."""
+class TuneRecipe(ManyRuns):
+    """A search as a value: a fine-tuning recipe, and what is searched."""
 
+    part: ClassVar[str] = "tune"
     kind: Literal["tune"] = "tune"
-    chosen: dict[str, Any]
     tune: Tuning
-
-    @property
-    def base(self) -> FinetuneRecipe:
-        """The recipe without any value of the search."""
-        return recipe_of(self.chosen)
 
     def recipe(self, settings: Mapping[str, Any]) -> FinetuneRecipe:
         """The recipe of a set.
@@ -90,11 +85,6 @@ class TuneRecipe(Config):
             UserError: the values do not fit it.
         """
         return recipe_of(with_values(self.chosen, settings))
-
-    def yaml(self) -> str:
-        """As the file that `--recipe` reads."""
-        told = {"kind": self.kind, **self.chosen, "tune": self.tune.model_dump(mode="json")}
-        return yaml.safe_dump(told, allow_unicode=True, sort_keys=False)
 
 
 def tune_recipe(*, given: Mapping[str, Any], file: Path | None = None, settings: Sequence[str] = ()) -> TuneRecipe:
@@ -105,17 +95,10 @@ def tune_recipe(*, given: Mapping[str, Any], file: Path | None = None, settings:
     Raises:
         UserError: a field is unknown or its value does not fit.
     """
-    below = read_yaml(file) if file else {}
-    if below.get("kind") == "tune":
-        del below["kind"]
     part = given.get("tune", {})
-    if ("grid" in part or "search" in part) and isinstance(below.get("tune"), Mapping):
-        below["tune"] = {name: value for name, value in below["tune"].items() if name not in ("grid", "search")}
-    chosen = chosen_values(given=given, below=below, settings=settings)
-    where = str(file) if file else None
-    tuning = parse_config(Tuning, chosen.pop("tune", {}), where=where)
-    recipe_of(chosen, where=where)
-    return TuneRecipe(chosen=chosen, tune=tuning)
+    forgotten = ("grid", "search") if "grid" in part or "search" in part else ()
+    chosen, tuning = chosen_parts("tune", given=given, file=file, settings=settings, forgotten=forgotten)
+    return TuneRecipe(chosen=chosen, tune=parse_config(Tuning, tuning, where=str(file) if file else None))
 
 
 @dataclass(frozen=True, slots=True)

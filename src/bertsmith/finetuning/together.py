@@ -1,6 +1,7 @@
 """Several models of one task as one: the mean of what they say."""
 
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 
 import numpy as np
 import torch
@@ -47,8 +48,7 @@ def mean_crf(criteria: Sequence[nn.Module]) -> CrfCriterion:
     """A chain whose scores of steps are the means of these."""
     first = criteria[0]
     assert isinstance(first, CrfCriterion)
-    mean = CrfCriterion(len(first.start))
-    mean.load_state_dict(first.state_dict())
+    mean = deepcopy(first).cpu()
     with torch.no_grad():
         for name in ("start", "steps", "end"):
             parts = [getattr(criterion, name).detach().cpu() for criterion in criteria]

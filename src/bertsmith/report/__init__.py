@@ -2,6 +2,7 @@
 
 from bertsmith.report.card import model_card
 from bertsmith.report.finetuning import finetune_report
+from bertsmith.report.folds import write_folds
 from bertsmith.report.laddered import write_climbed
 from bertsmith.report.masking import mask_page
 from bertsmith.report.outputs import write_outputs, write_pretrained
@@ -51,6 +52,7 @@ __all__ = [
     "pretraining_card",
     "run_page",
     "write_climbed",
+    "write_folds",
     "write_outputs",
     "write_pretrained",
     "write_tuned",

@@ -91,7 +91,7 @@ def _metrics(report: RunReport) -> str:
     lines = ["## How good it is\n", "| split | texts | metric | value | 95 % interval |", "|---|--:|---|--:|---|"]
     for split in reversed(report.splits):
         lines.extend(_metric_lines(split))
-    if any(split.name == "dev" for split in report.splits):
+    if any(split.name == "dev" and split.remark is None for split in report.splits):
         lines.append("\nThe best weights were chosen on dev, so its numbers are a little optimistic.")
     return "\n".join(lines) + "\n"
 
@@ -99,7 +99,8 @@ def _metrics(report: RunReport) -> str:
 def _metric_lines(split: Split) -> Iterator[str]:
     for name, value in split.metrics.items():
         interval = metric_interval(name, split.intervals[name]) if name in split.intervals else ""
-        cells = (split.name, f"{split.rows:,}", inline(wording(name).name), metric_value(name, value), interval)
+        called = split.called or split.name
+        cells = (called, f"{split.rows:,}", inline(wording(name).name), metric_value(name, value), interval)
         yield f"| {' | '.join(cells)} |"
 
 
@@ -112,7 +113,15 @@ def _use(report: RunReport, folder: str) -> str:
         f"```sh\nbertsmith predict --model {shlex.quote(folder)} --input texts.csv --output answers.csv\n```\n\n"
         f"```python\nfrom bertsmith import {front}\n\n"
         f"model = {front}.load({folder!r})\nmodel.predict({texts})\n```\n\n"
-        f"transformers loads the encoder: `AutoModel.from_pretrained({folder!r})`.\n"
+        f"transformers loads {_encoder(report, folder)}.\n"
+    )
+
+
+def _encoder(report: RunReport, folder: str) -> str:
+    if report.members == 1:
+        return f"the encoder: `AutoModel.from_pretrained({folder!r})`"
+    return (
+        f"the encoder of each of the {report.members} members: `AutoModel.from_pretrained({f'{folder}/members/0'!r})`"
     )
 
 

@@ -167,7 +167,7 @@ def _overview(report: LadderReport) -> Section | None:
     ]
     caption = (
         f"Change of {wording(report.metric).name} on dev against what was kept before, with 95 % intervals. "
-        f"Coloured is what is still found after Holm's correction over all {counted(len(strokes), 'comparison')} of this ladder: "
+        f"Coloured is what is still found after Holm's correction over all {counted(len(strokes), 'comparison')}: "
         f"the chance of any false find is {100 * report.level:.0f} %. An interval that lies beside zero without "
         "colour is what many comparisons bring about by chance."
     )
@@ -223,8 +223,8 @@ def _sweeps(report: LadderReport) -> Section | None:
     figures = [
         figure(
             sweep_plot(f"sweep-{place}", name, dots, report.metric),
-            f"{name}: a dot is a seed, the line their mean, a cross a value at which a run did not converge: on dev it "
-            "is not shown to be better than the same answer for every text.",
+            f"{name}: a dot is a seed, the line their mean, a cross a value at which a run did not converge: its "
+            "training loss did not fall, and on dev it is not shown to be better than the same answer for every text.",
         )
         for place, (name, dots) in enumerate(report.sweeps.items())
     ]
@@ -251,7 +251,7 @@ def _skipped(report: LadderReport) -> Section | None:
     if not report.skipped:
         return None
     items = (tag("li", tag("strong", name), f": {why}") for name, why in report.skipped)
-    return Section("skipped", "What was not tried", tag("ul", *items))
+    return Section("skipped", "What was left out", tag("ul", *items))
 
 
 def _how(report: LadderReport) -> Section:
