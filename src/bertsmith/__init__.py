@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bertsmith.encoder import Encoder
     from bertsmith.errors import UserError
-    from bertsmith.estimators import Classifier, PairClassifier, Regressor, Tagger, cross_validate
+    from bertsmith.estimators import Classifier, PairClassifier, Regressor, SentenceEncoder, Tagger, cross_validate
     from bertsmith.recipes import Ensemble
 
 _HOMES = {
@@ -18,12 +18,23 @@ _HOMES = {
     "Ensemble": "bertsmith.recipes",
     "PairClassifier": "bertsmith.estimators",
     "Regressor": "bertsmith.estimators",
+    "SentenceEncoder": "bertsmith.estimators",
     "Tagger": "bertsmith.estimators",
     "UserError": "bertsmith.errors",
     "cross_validate": "bertsmith.estimators",
 }
 
-__all__ = ["Classifier", "Encoder", "Ensemble", "PairClassifier", "Regressor", "Tagger", "UserError", "cross_validate"]
+__all__ = [
+    "Classifier",
+    "Encoder",
+    "Ensemble",
+    "PairClassifier",
+    "Regressor",
+    "SentenceEncoder",
+    "Tagger",
+    "UserError",
+    "cross_validate",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -10,6 +10,8 @@ from cyclopts import Parameter
 
 from bertsmith.cli.options import CommonOptions
 from bertsmith.cli.output import print_json
+from bertsmith.cli.similarity import Similarities
+from bertsmith.errors import UserError
 
 CHUNK = 2048
 """Texts read, answered and written at a time: memory stays flat, the first answers come early."""
@@ -22,9 +24,13 @@ def predict(
     output: Annotated[Path, Parameter(allow_leading_hyphen=True)] = Path("-"),
     columns: str | None = None,
     probabilities: Annotated[bool, Parameter(negative=())] = False,
+    prompt: str | None = None,
+    prompt_pair: str | None = None,
     common: CommonOptions | None = None,
 ) -> None:
     """Add `prediction` and `confidence` to every row, in the order and with the columns of the input.
+
+    A sentence encoder adds `similarity`, of `text` and `text_pair`.
 
     Example: bertsmith predict --model runs/first --input new.csv --output answers.csv
 
@@ -40,9 +46,21 @@ def predict(
         Names of the columns, as text=sentence1,text_pair=sentence2.
     probabilities
         Also add the probability of every label.
+    prompt
+        Sentence encoders: query, passage or another prompt of the model, or a text to write before each text.
+    prompt_pair
+        The same for second texts.
     """
+    from bertsmith.recipes import is_sentence_encoder
+
     options = common or CommonOptions()
-    answers = Answers(model, input, columns=columns, probabilities=probabilities, options=options)
+    answers: Answers | Similarities
+    if is_sentence_encoder(model):
+        require_unasked(probabilities=probabilities)
+        answers = Similarities(model, input, columns=columns, prompts=(prompt, prompt_pair), options=options)
+    else:
+        require_unasked(prompt=prompt, prompt_pair=prompt_pair)
+        answers = Answers(model, input, columns=columns, probabilities=probabilities, options=options)
     if options.json and output == Path("-"):
         print_json({"predictions": list(answers.rows()), **answers.counts()})
         return
@@ -51,6 +69,18 @@ def predict(
         print_json({"out": str(output), **answers.counts()})
     else:
         print(f"{answers.number:,} rows answered, {answers.truncated.texts:,} shortened", file=sys.stderr)
+
+
+def require_unasked(**options: object) -> None:
+    """Make sure that no option is given that this kind of model does not have.
+
+    Raises:
+        UserError: one is.
+    """
+    for name, value in options.items():
+        if value:
+            kind = "a sentence encoder" if name == "probabilities" else "a fine-tuned model"
+            raise UserError(f"--{name.replace('_', '-')} means nothing to {kind}; leave it out", code="bad_usage")
 
 
 class Answers:

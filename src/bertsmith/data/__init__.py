@@ -11,7 +11,7 @@ from bertsmith.data.checking import (
     require_trainable,
 )
 from bertsmith.data.qrels import read_qrels
-from bertsmith.data.reading import read_records
+from bertsmith.data.reading import column_names, read_records
 from bertsmith.data.record import Columns, Label, LabelKind, Marks, PairKind, Record
 from bertsmith.data.splitting import Split, fold_records, split_records, stratified_folds, stratified_split
 from bertsmith.data.tagged import (
@@ -24,6 +24,8 @@ from bertsmith.data.tagged import (
     sentence_records,
     write_conll,
 )
+from bertsmith.data.texts import read_texts
+from bertsmith.data.vectors import Scratch, VectorSink, require_npy, scratch_vectors, vector_file
 from bertsmith.data.writing import write_rows
 
 __all__ = [
@@ -37,11 +39,14 @@ __all__ = [
     "Marks",
     "PairKind",
     "Record",
+    "Scratch",
     "Sentence",
     "Split",
     "TokenBudget",
+    "VectorSink",
     "check_files",
     "check_splits",
+    "column_names",
     "conll_lines",
     "fold_records",
     "is_conll",
@@ -51,13 +56,17 @@ __all__ = [
     "read_records",
     "read_spans_of_row",
     "read_tagged",
+    "read_texts",
     "refuse_errors",
+    "require_npy",
     "require_trainable",
+    "scratch_vectors",
     "sentence_records",
     "split_micro_batches",
     "split_records",
     "stratified_folds",
     "stratified_split",
+    "vector_file",
     "write_conll",
     "write_rows",
 ]

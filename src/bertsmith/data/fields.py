@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import Any
 
 from bertsmith.config import Config
-from bertsmith.data.record import Columns, Label, LabelKind, PairKind, Record, refusal
+from bertsmith.data.record import BlankKind, Columns, Label, LabelKind, PairKind, Record, refusal
 from bertsmith.errors import UserError
 from bertsmith.text.characters import is_blank
 
@@ -18,6 +18,7 @@ class Fields(Config):
     columns: Columns = Columns()
     labels: LabelKind = "single"
     pairs: PairKind = "optional"
+    blanks: BlankKind = "refused"
 
     def record(self, row: dict[str, Any], where: str) -> Record:
         """Understand one row.
@@ -46,7 +47,7 @@ class Fields(Config):
         text = row[column]
         if not isinstance(text, str):
             raise refusal(where, f"column {column!r} must hold text, found {_shown(text)}", "not_text")
-        if is_blank(text):
+        if self.blanks == "refused" and is_blank(text):
             what = f"column {column!r} holds no visible character ({text!r:.40}); fill it or remove the row"
             raise refusal(where, what, "blank_text")
         return text

@@ -13,6 +13,7 @@ from bertsmith.data.jsonlines import json_rows
 from bertsmith.data.parquet import parquet_rows
 from bertsmith.data.record import (
     USUAL_COLUMNS,
+    BlankKind,
     Columns,
     LabelKind,
     OnError,
@@ -24,12 +25,13 @@ from bertsmith.data.record import (
 from bertsmith.errors import UserError
 
 
-def read_records(
+def read_records(  # noqa: PLR0913 - each says how one thing is read
     path: Path,
     columns: Columns = USUAL_COLUMNS,
     *,
     labels: LabelKind = "single",
     pairs: PairKind = "optional",
+    blanks: BlankKind = "refused",
     encoding: str = "utf-8",
     on_error: OnError = raise_error,
 ) -> Iterator[Record]:
@@ -42,7 +44,7 @@ def read_records(
     Raises:
         UserError: as said above; also where the file holds no rows at all.
     """
-    fields = Fields(columns=columns, labels=labels, pairs=pairs)
+    fields = Fields(columns=columns, labels=labels, pairs=pairs, blanks=blanks)
     name = display_name(path)
     seen = False
     for number, row in _rows(path, encoding, on_error):
@@ -57,6 +59,15 @@ def read_records(
         seen = True
     if not seen:
         raise refusal(name, "the file holds no rows of data", "empty_file")
+
+
+def column_names(path: Path, *, encoding: str = "utf-8") -> tuple[str, ...]:
+    """The columns of the first row of a file; none if it has no rows.
+
+    Raises:
+        UserError: the file is missing or cannot be read, or its first row is broken.
+    """
+    return next((tuple(row) for _, row in _rows(path, encoding, raise_error)), ())
 
 
 def _rows(path: Path, encoding: str, on_error: OnError) -> Iterator[tuple[int, dict[str, Any]]]:

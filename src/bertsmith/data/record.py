@@ -17,6 +17,9 @@ LabelKind = Literal["single", "several", "number", "spans", "none"]
 PairKind = Literal["required", "optional", "ignored"]
 """Whether the second text of a pair must be there."""
 
+BlankKind = Literal["refused", "kept"]
+"""Whether a text may have nothing to see in it."""
+
 OnError = Callable[[UserError], None]
 """Told of a problem in one row; returning drops that row and reads on."""
 

@@ -1,8 +1,19 @@
 """The Python front: estimators with scikit-learn habits (fit, predict, predict_proba, score, clone)."""
 
 from bertsmith.estimators.classifiers import Classifier, PairClassifier
+from bertsmith.estimators.mteb import MtebModel
 from bertsmith.estimators.numbers import Regressor
+from bertsmith.estimators.sentences import SentenceEncoder
 from bertsmith.estimators.tagger import Entity, Tagger
 from bertsmith.estimators.validation import cross_validate
 
-__all__ = ["Classifier", "Entity", "PairClassifier", "Regressor", "Tagger", "cross_validate"]
+__all__ = [
+    "Classifier",
+    "Entity",
+    "MtebModel",
+    "PairClassifier",
+    "Regressor",
+    "SentenceEncoder",
+    "Tagger",
+    "cross_validate",
+]

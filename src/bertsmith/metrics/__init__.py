@@ -29,6 +29,7 @@ from bertsmith.metrics.entities import (
     type_confusion,
     weighted_entities,
 )
+from bertsmith.metrics.geometry import alignment, normed, uniformity
 from bertsmith.metrics.multilabel import (
     SCORES,
     USUAL_CUT,
@@ -60,6 +61,7 @@ __all__ = [
     "Tally",
     "Weighted",
     "accuracy",
+    "alignment",
     "auc",
     "auc_interval",
     "best_cut",
@@ -80,6 +82,7 @@ __all__ = [
     "micro_f1",
     "multilabel_intervals",
     "multilabel_metrics",
+    "normed",
     "paired_difference",
     "pearson",
     "per_class",
@@ -97,6 +100,7 @@ __all__ = [
     "tempered",
     "two_sided",
     "type_confusion",
+    "uniformity",
     "weighted_classification",
     "weighted_correlation",
     "weighted_entities",

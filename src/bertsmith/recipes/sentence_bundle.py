@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from bertsmith.encoder import save_checkpoint
 from bertsmith.errors import UserError
+from bertsmith.metrics import normed
 from bertsmith.recipes.sentence_layout import needs_all_layers, write_layout
 from bertsmith.sentences import (
     Encoded,
@@ -20,8 +22,10 @@ from bertsmith.sentences import (
     TextReader,
     WhiteningNumbers,
     encode_stream,
+    features_named,
+    pooling_name,
 )
-from bertsmith.sentences.encoding import INFERENCE_TOKENS
+from bertsmith.sentences.encoding import INFERENCE_TOKENS, Vectors
 from bertsmith.text import Tokenizer
 from bertsmith.text.shortening import most_tokens
 from bertsmith.training import Precision, compute_dtype
@@ -100,6 +104,12 @@ class SentenceBundle:
         counts = sum((part.counts for part in parts), TextCounts())
         return Encoded(np.concatenate([empty, *(part.vectors for part in parts)]), counts)
 
+    def compare(self, first: Vectors, second: Vectors) -> Float[np.ndarray, "texts"]:
+        """The similarity of vectors, row by row: the cosine, or the dot product where that was trained."""
+        if self.task.similarity == "cosine":
+            first, second = normed(first), normed(second)
+        return np.asarray(np.einsum("td,td->t", first, second))
+
     def but(self, **changes: Any) -> "SentenceBundle":
         """The same weights with other choices of the task; what needs weights that are not there is refused.
 
@@ -110,6 +120,26 @@ class SentenceBundle:
         embedder = SentenceEmbedder(task, self.embedder.encoder)
         fill(embedder, self.embedder.on_top(), where="this model")
         return replace(self, embedder=embedder.eval())
+
+    def pooled_by(self, name: str) -> "SentenceBundle":
+        """With another pooling; what was trained or fitted on top of the stored one is left out, and said.
+
+        Raises:
+            UserError: there is no such pooling, or the checkpoint has no pooler for it.
+        """
+        features, task = features_named(name), self.task
+        if features == task.features:
+            return self
+        lost = [f"{len(task.projections)} dense layer(s)"] if task.projections else []
+        lost += ["the whitening"] if task.whitening is not None else []
+        lost += [f"the cut to {task.dim} dimensions"] if task.dim is not None else []
+        notes = self.notes
+        if lost:
+            notes += (f"pooling {pooling_name(features)} instead of {task.pooling}: {', '.join(lost)} left out",)
+        task = task.but(features=features, projections=(), whitening=None, dim=None)
+        embedder = SentenceEmbedder(task, self.embedder.encoder)
+        fill(embedder, pooler_tensors(self.heads), where="this model")
+        return replace(self, embedder=embedder.eval(), notes=notes)
 
     def bare(self) -> "SentenceBundle":
         """Without whitening, cut and norm: the vectors that a whitening is fitted on."""
@@ -148,6 +178,11 @@ def save_sentence_bundle(bundle: SentenceBundle, folder: Path) -> tuple[str, ...
     bundle.tokenizer.save(folder)
     notes = save_checkpoint(folder, embedder.encoder, family=bundle.family, heads=heads, config_extras=extras)
     return notes + write_layout(folder, embedder, max_length=bundle.max_length)
+
+
+def pooler_tensors(heads: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """The pooler of a checkpoint by the names of `SentenceEmbedder`; nothing if it has none."""
+    return {f"features.pooler.dense.{name}": part for name, part in heads.get("pooler", {}).items()}
 
 
 def fill(embedder: SentenceEmbedder, tensors: Mapping[str, Tensor], *, where: str) -> None:

@@ -1,6 +1,5 @@
 """From a folder to a sentence encoder: ours, sentence-transformers', or any encoder with a pooling."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +8,11 @@ from bertsmith.encoder import Checkpoint, load_checkpoint
 from bertsmith.encoder.hub import resolve
 from bertsmith.encoder.weights import read_json, read_weights
 from bertsmith.errors import UserError
-from bertsmith.features import Features
-from bertsmith.recipes.sentence_bundle import SENTENCE_FORMAT, SentenceBundle, fill
+from bertsmith.recipes.sentence_bundle import SENTENCE_FORMAT, SentenceBundle, fill, pooler_tensors
 from bertsmith.recipes.sentence_layout import Found, is_layout, on_top_of, read_listed
 from bertsmith.recipes.sentence_modules import read_chain
 from bertsmith.recipes.start import left_out, require_fit
-from bertsmith.sentences import SentenceEmbedder, SentenceTask, features_named, pooling_name
+from bertsmith.sentences import SentenceEmbedder, SentenceTask, features_named
 from bertsmith.text import Tokenizer
 from bertsmith.training import Precision
 
@@ -34,7 +32,8 @@ def load_sentence_bundle(
     """Load a sentence encoder: one of ours, a folder of sentence-transformers, or any encoder with a pooling.
 
     An encoder that does not say how it pools gets the first-last average, and the notes say so. Another
-    pooling than the stored one leaves out what was trained or fitted on top of that.
+    pooling than the stored one leaves out what was trained or fitted on top of that. An encoder that was
+    not made for this gives vectors as they are, not of length 1, unless `normalize` asks for it.
 
     Raises:
         UserError: there is no such folder, it is damaged, or holds a module that bertsmith has not; a pooler
@@ -48,15 +47,10 @@ def load_sentence_bundle(
     found = chain or _own(checkpoint, folder) or _plain(checkpoint, folder, named=pooling is not None)
     if found.lowercase:
         _require_lowercase(tokenizer, place)
-    if pooling is not None and (asked := features_named(pooling)) != found.task.features:
-        found = _repooled(found, asked)
-    given = {"normalize": normalize, "dim": dim, "max_length": max_length}
-    task = found.task.but(**{name: value for name, value in given.items() if value is not None})
-    task, cut = _within(task, checkpoint, asked=max_length)
+    task, cut = _within(found.task, checkpoint)
     embedder = SentenceEmbedder(task, checkpoint.encoder)
-    pooler = {f"features.pooler.dense.{name}": part for name, part in checkpoint.heads.get("pooler", {}).items()}
-    fill(embedder, {**found.tensors, **pooler}, where=str(folder))
-    return SentenceBundle(
+    fill(embedder, {**found.tensors, **pooler_tensors(checkpoint.heads)}, where=str(folder))
+    bundle = SentenceBundle(
         embedder.eval(),
         tokenizer,
         checkpoint.family,
@@ -64,6 +58,21 @@ def load_sentence_bundle(
         {name: parts for name, parts in checkpoint.heads.items() if name != "extra"},
         (*checkpoint.report.notes, *left_out(checkpoint), *tokenizer.assumptions, *found.notes, *cut),
     )
+    if pooling is not None:
+        bundle = bundle.pooled_by(pooling)
+    given = {"normalize": normalize, "dim": dim, "max_length": max_length}
+    changes = {name: value for name, value in given.items() if value is not None}
+    return bundle.but(**changes) if changes else bundle
+
+
+def is_sentence_encoder(source: str | Path) -> bool:
+    """Whether a folder says of itself that it makes vectors of texts: ours, or sentence-transformers'.
+
+    Raises:
+        UserError: there is nothing of that name.
+    """
+    folder = resolve(str(source))
+    return is_layout(folder) or _is_ours(folder)
 
 
 def _block(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -102,23 +111,14 @@ def _plain(checkpoint: Checkpoint, folder: Path, *, named: bool) -> Found:
         notes += (
             f"{folder} does not say how its vectors are pooled; {DEFAULT_POOLING} is taken (--pooling chooses another)",
         )
-    return Found(SentenceTask(features=features_named(DEFAULT_POOLING)), folder, {}, notes=notes)
+    task = SentenceTask(features=features_named(DEFAULT_POOLING), normalize=False)
+    return Found(task, folder, {}, notes=notes)
 
 
-def _repooled(found: Found, features: Features) -> Found:
-    """Another pooling: what was trained or fitted on top of the old one no longer fits."""
-    task, notes = found.task, found.notes
-    lost = [f"{len(task.projections)} dense layers"] if task.projections else []
-    lost += ["the whitening"] if task.whitening is not None else []
-    if lost:
-        notes += (f"pooling {pooling_name(features)} instead of {task.pooling}: {' and '.join(lost)} left out",)
-    return replace(found, task=task.but(features=features, projections=(), whitening=None), tensors={}, notes=notes)
-
-
-def _within(task: SentenceTask, checkpoint: Checkpoint, *, asked: int | None) -> tuple[SentenceTask, tuple[str, ...]]:
-    """A stored length beyond the encoder's positions is cut, and said; an asked one is refused later."""
+def _within(task: SentenceTask, checkpoint: Checkpoint) -> tuple[SentenceTask, tuple[str, ...]]:
+    """A stored length beyond the encoder's positions is cut, and said."""
     most = checkpoint.encoder.config.position.max_positions
-    if asked is not None or task.max_length is None or task.max_length <= most:
+    if task.max_length is None or task.max_length <= most:
         return task, ()
     note = f"the folder says {task.max_length} tokens a text, the encoder has {most} positions; {most} are read"
     return task.but(max_length=most), (note,)

@@ -23,6 +23,7 @@ from bertsmith.report.run import (
     Split,
     Truncation,
 )
+from bertsmith.report.sts import sts_page, write_sts
 from bertsmith.report.tuned import write_tuned
 
 __all__ = [
@@ -51,9 +52,11 @@ __all__ = [
     "pretrain_page",
     "pretraining_card",
     "run_page",
+    "sts_page",
     "write_climbed",
     "write_folds",
     "write_outputs",
     "write_pretrained",
+    "write_sts",
     "write_tuned",
 ]

@@ -123,6 +123,37 @@ def scatter_plot(truth: Float[np.ndarray, " rows"], answers: Float[np.ndarray, "
     return inline_svg("scatter", "Answers against the truth", draw)
 
 
+def plane_plot(uniformity: Float[np.ndarray, " points"], alignment: Float[np.ndarray, " points"]) -> Html:
+    """Where each way to make vectors lies (Wang & Isola 2020, figure 7); points are named by their number from 1."""
+
+    def draw(axes: "Axes") -> None:
+        axes.scatter(uniformity, alignment, s=26, color=_ACCENT, alpha=0.8, linewidths=0)
+        for number, place in enumerate(zip(uniformity.tolist(), alignment.tolist(), strict=True), start=1):
+            axes.annotate(str(number), place, xytext=(4, 4), textcoords="offset points")
+        axes.margins(0.15)
+        axes.set(xlabel="uniformity", ylabel="alignment")
+
+    return _svg("plane", "Alignment against uniformity", draw)
+
+
+def cosine_plot(name: str, scores: Float[np.ndarray, " pairs"], cosines: Float[np.ndarray, " pairs"]) -> Html:
+    """The similarity of pairs by their score: the middle half as a box, in at most six steps of the score."""
+    values = np.unique(scores)
+    edges = values if len(values) <= 6 else np.linspace(values[0], values[-1], 7)[:-1]
+    groups = np.searchsorted(edges, scores, side="right") - 1
+    parts = [(edge, cosines[groups == place]) for place, edge in enumerate(edges) if (groups == place).any()]
+
+    def draw(axes: "Axes") -> None:
+        lines: dict[str, Any] = {part: {"color": _ACCENT} for part in ("boxprops", "whiskerprops", "capprops")}
+        names = [f"{edge:.3g}" if len(values) <= 6 else f"from {edge:.2g}" for edge, _ in parts]
+        axes.boxplot(
+            [part for _, part in parts], tick_labels=names, showfliers=False, medianprops={"color": _WARM}, **lines
+        )
+        axes.set(xlabel="score", ylabel="similarity")
+
+    return _svg(name, "Similarity of pairs by their score", draw)
+
+
 def length_plot(lengths: Int[np.ndarray, " texts"], limit: int | None) -> Html:
     """How long the texts are, in tokens; what lies right of the line is shortened."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -24,6 +24,10 @@ INFERENCE_TOKENS = 8192
 """Tokens packed together at once; more gains nothing on a CPU."""
 
 
+Vectors = Float[np.ndarray, "texts width"]
+
+
+@runtime_checkable
 class Embedder(Protocol):
     """What makes vectors of a packed batch."""
 

@@ -78,6 +78,13 @@ class SentenceEmbedder(nn.Module):
         vectors = pooled
         for projection in self.projections:
             vectors = projection(vectors)
+        return self.settle(vectors, normalize=normalize)
+
+    def settle(
+        self, projected: Float[Tensor, "texts projected"], *, normalize: bool | None = None
+    ) -> Float[Tensor, "texts width"]:
+        """Whiten, cut and norm: what has numbers but nothing that was learned."""
+        vectors = projected
         if self.whitening is not None:
             with torch.autocast(vectors.device.type, enabled=False):
                 vectors = self.whitening(vectors)
