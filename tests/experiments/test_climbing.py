@@ -68,7 +68,7 @@ def test_what_pays_is_kept_and_built_on(climbing):
     assert [rung.kept for rung in climbed.rungs] == ["mean", None]
     assert climbed.final.recipe.features.pooling == "mean"
     assert climbed.final.recipe.optimizer.layer_decay == 1
-    assert climbed.rungs[1].before is climbed.rungs[0].tried[1] or climbed.rungs[1].before.option.name == "mean"
+    assert climbed.rungs[1].before.option.name == "mean"
     assert climbed.rungs[1].tried[0].recipe.features.pooling == "mean"
     kept = {path.parent.name for path in (runner.folder / "trials").rglob("model.safetensors")}
     assert kept == {outcome.key for one in (climbed.baseline, climbed.final) for outcome in one.outcomes}
@@ -118,7 +118,7 @@ def test_options_that_do_not_fit_are_left_out_with_a_reason(climbing):
 
 
 def test_long_texts_are_tried_in_every_way(climbing):
-    climbed, _, _ = climbing(asked("truncation", minutes=None), lengths=(20, 200))
+    climbed, _, _ = climbing(asked("truncation", minutes=None, seeds=2), lengths=(20, 200))
     assert left_out(climbed) == {"truncation head": "is what the recipe has already"}
     assert [one.option.name for one in climbed.tried] == [
         *("tail", "head_tail", "chunks_mean", "chunks_max", "chunks_attention")

@@ -62,7 +62,7 @@ class Facts:
         first = 0.0 if option.encoder is None else self.encoder(option.encoder)
         return first + self.run(option) * self.seeds / self.parallel
 
-    def share(self, share: float, updates: float, *, of: float) -> float:
+    def share(self, share: float, updates: int, *, of: int) -> float:
         """Seconds for a share of the texts, with and without another encoder: `updates` of a run's `of`."""
         return 2 * self.seeds / self.parallel * self.seconds * max(share, min(updates / of, 1.0))
 

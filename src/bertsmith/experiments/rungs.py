@@ -98,4 +98,5 @@ def changed(chosen: Values, option: Option) -> FinetuneRecipe:
 
 def _spelled_out(features: Any) -> Any:
     """`mean` stands for fields, one of which an option may set."""
-    return NAMED_FEATURES[features].model_dump(mode="json") if features in NAMED_FEATURES else features
+    named = NAMED_FEATURES.get(features) if isinstance(features, str) else None
+    return features if named is None else named.model_dump(mode="json")
