@@ -1,12 +1,13 @@
-"""The tables of Sun et al. 2019 (arXiv 1905.05583) on a sample of IMDb: long texts, layers, decay, further pre-training.
+"""The tables of Sun et al. 2019 (arXiv 1905.05583) on a sample of IMDb: truncation, layers, decay, pre-training.
 
     python benchmarks/tables.py --data PATH --model M --work FOLDER [--rows 1500 --processes 1 --only layers decay]
     python benchmarks/tables.py --data PATH --model M --work FOLDER --table
 
 PATH holds `classification/en_imdb_5k` and `raw/en_imdb_unsup_6k.txt.gz`. `--rows` texts are drawn of train, of which a
-tenth is set aside to choose the epoch by, and as many of test. Every cell is a training in a process of its own; what is done
-stands in FOLDER/trials.jsonl and is not done again, so the command can be stopped and started at will. Cells have seed 0; the baseline
-(tail, last layer, no decay) and the best cell of every table have three. A cell not run says so.
+tenth is set aside to choose the epoch by, and as many of test. Every cell is a training in a process of its own;
+what is done stands in FOLDER/trials.jsonl and is not done again, so the command can be stopped and started at will.
+Cells have seed 0; the baseline (tail, last layer, no decay) and the best cell of every table have three. A cell not
+run says so.
 """
 
 import argparse
@@ -48,7 +49,7 @@ TABLES: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "further": {"none": (), **{f"{steps} steps": (f"further={steps}",) for steps in (200, 1000, 3000)}},
 }
-"""Settings of every cell, on top of `BASE`; `further` is the number of steps of pre-training on the unlabelled reviews."""
+"""Settings of every cell, on top of `BASE`; `further`: steps of pre-training on the unlabelled reviews."""
 
 SEEDS = (0, 1, 2)
 
