@@ -9,13 +9,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bertsmith.encoder import Encoder
     from bertsmith.errors import UserError
-    from bertsmith.estimators import Classifier, PairClassifier, Regressor, SentenceEncoder, Tagger, cross_validate
+    from bertsmith.estimators import (
+        Classifier,
+        MultiTask,
+        PairClassifier,
+        Regressor,
+        SentenceEncoder,
+        Tagger,
+        cross_validate,
+    )
     from bertsmith.recipes import Ensemble
 
 _HOMES = {
     "Classifier": "bertsmith.estimators",
     "Encoder": "bertsmith.encoder",
     "Ensemble": "bertsmith.recipes",
+    "MultiTask": "bertsmith.estimators",
     "PairClassifier": "bertsmith.estimators",
     "Regressor": "bertsmith.estimators",
     "SentenceEncoder": "bertsmith.estimators",
@@ -28,6 +37,7 @@ __all__ = [
     "Classifier",
     "Encoder",
     "Ensemble",
+    "MultiTask",
     "PairClassifier",
     "Regressor",
     "SentenceEncoder",

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from bertsmith.cli import main
-from bertsmith.recipes import FinetuneRecipe
+from bertsmith.recipes import FinetuneRecipe, MultiTaskRecipe
 from tests.docs.documents import ROOT
 
 RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
@@ -30,15 +30,25 @@ def pretraining(values: dict[str, Any]) -> list[str]:
     return ["--corpus", "news.txt", *start, "--set", "corpus.held_out_share=0.2"]
 
 
-COMMANDS = {"finetune": finetuning, "pretrain": pretraining}
-"""What each kind of recipe is given beside itself; the kind is the name of the command."""
+def several(values: dict[str, Any]) -> list[str]:
+    """The files of each task, by its name."""
+    tasks = MultiTaskRecipe.model_validate(values).tasks
+    return [part for name, task in tasks.items() for part in ("--train", f"{name}={TRAIN[task.task.kind]}")]
+
+
+COMMANDS = {
+    "finetune": ("finetune", finetuning),
+    "multitask": ("finetune", several),
+    "pretrain": ("pretrain", pretraining),
+}
+"""The command of each kind of recipe, and what it is given beside it."""
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.name)
 def test_recipes_run(path: Path, workplace: Path):
     values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    command = values.get("kind", "finetune")
-    line = [command, "--recipe", str(path), *COMMANDS[command](values), "--out", "out"]
+    command, more = COMMANDS[values.get("kind", "finetune")]
+    line = [command, "--recipe", str(path), *more(values), "--out", "out"]
     assert main([*line, "--set", "budget.max_steps=2", "--device", "cpu"]) == 0
     assert {"model.safetensors", "report.html", "recipe.yaml"} <= {file.name for file in Path("out").iterdir()}
 

@@ -1,5 +1,7 @@
 """Cross-validation on a stand-in, and for each kind of task with tiny models."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -14,6 +16,7 @@ from bertsmith.recipes import Rows
 
 from ..tiny import SHAPE, rows
 from .conftest import records
+from .inline import run_inline
 
 
 def test_every_label_is_spread_evenly():
@@ -35,17 +38,14 @@ def test_folds_hang_on_the_seed_and_the_texts_not_on_their_order():
 
 
 def test_groups_and_equal_texts_share_a_fold():
-    some = [
-        Record(f"text {number // 2}", None, "ab"[number % 4 // 2], {"who": str(number % 5)}) for number in range(40)
-    ]
+    some = [Record(f"text {number // 2}", None, "ab"[number % 4 // 2]) for number in range(40)]
     folds = fold_records(some, folds=3, seed=0)
     by_text = {(record.text, fold) for record, fold in zip(some, folds.tolist(), strict=True)}
     assert len(by_text) == 20
     with pytest.raises(ValueError, match="at least two folds"):
         stratified_folds(["a", "b"], folds=1, seed=0)
-    grouped = fold_records(
-        [Record(str(n), None, "ab"[n % 2], {"who": str(n % 5)}) for n in range(40)], folds=3, seed=0, group_column="who"
-    )
+    several = [Record(str(number), None, "ab"[number % 2], {"who": str(number % 5)}) for number in range(40)]
+    grouped = fold_records(several, folds=3, seed=0, group_column="who")
     assert len({(n % 5, fold) for n, fold in enumerate(grouped.tolist())}) == 5
 
 
@@ -86,9 +86,8 @@ def test_wrong_foldings_are_refused():
 
 
 @pytest.fixture
-def shape(tmp_path):
-    import json
-
+def shape(tmp_path, monkeypatch):
+    run_inline(monkeypatch)
     path = tmp_path / "shape.json"
     path.write_text(json.dumps(SHAPE))
     return path

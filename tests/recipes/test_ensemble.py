@@ -97,10 +97,8 @@ def test_taggers_decide_together(criterion, one_layer):
     for one in outputs.split():
         tags = [names[number] for number in one.best]
         if criterion == "crf":
-            assert all(
-                not tag.startswith("I") or before[0] in "BI"
-                for before, tag in zip(["O", *tags[:-1]], tags, strict=True)
-            ), tags
+            steps = zip(["O", *tags[:-1]], tags, strict=True)
+            assert all(not tag.startswith("I") or before[0] in "BI" for before, tag in steps), tags
     alone = Ensemble.of(members[:1])
     single = alone.outputs(alone.prepare(new), device=CPU)
     np.testing.assert_allclose(single.values, apart[0].values, atol=1e-5)

@@ -11,7 +11,7 @@ Task = Literal["classification", "multilabel", "regression", "pair", "tagging"]
 Device = Literal["auto", "cpu", "cuda"]
 
 
-def _positive(kind: Any, value: float | None) -> None:
+def _positive(kind: Any, value: int | float | None) -> None:
     if value is not None and not value > 0:
         raise ValueError(f"must be above 0, got {value:g}")
 

@@ -2,6 +2,7 @@
 
 from bertsmith.estimators.classifiers import Classifier, PairClassifier
 from bertsmith.estimators.mteb import MtebModel
+from bertsmith.estimators.multitask import MultiTask
 from bertsmith.estimators.numbers import Regressor
 from bertsmith.estimators.sentences import SentenceEncoder
 from bertsmith.estimators.tagger import Entity, Tagger
@@ -11,6 +12,7 @@ __all__ = [
     "Classifier",
     "Entity",
     "MtebModel",
+    "MultiTask",
     "PairClassifier",
     "Regressor",
     "SentenceEncoder",

@@ -7,7 +7,7 @@ import numpy as np
 
 from bertsmith.data import Marks, Record, Sentence, read_spans_of_row, sentence_records
 from bertsmith.errors import UserError
-from bertsmith.estimators.base import TextEstimator, Texts
+from bertsmith.estimators.base import Given, Labelled, TextEstimator, Texts
 from bertsmith.estimators.inputs import plain, strings
 from bertsmith.finetuning import TaggingAnswers
 from bertsmith.recipes import Answering
@@ -44,10 +44,12 @@ class Tagger(TextEstimator):
             UserError: texts and spans do not fit, spans overlap, tags break their scheme, or the checkpoint
                 cannot be had.
         """
-        given = {"train": (texts, marks)} | ({} if dev is None else {"dev": dev})
-        rows = {name: _marked(some, theirs, name) for name, (some, theirs) in given.items()}
-        self._train(rows, self.recipe(), "str")
+        self._train(texts, marks, dev)
         return self
+
+    def labelled(self, given: Given) -> Labelled:
+        """Spans, or a tag a token."""
+        return Labelled({name: _marked(some, theirs, name) for name, (some, theirs) in given.items()}, {}, "str")
 
     def predict(self, texts: Any) -> list[list[Any]]:
         """The spans `(start, end, type)` of every text; of lists of tokens, a tag for every token."""

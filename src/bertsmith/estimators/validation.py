@@ -1,6 +1,6 @@
 """Cross-validation of an estimator: out-of-fold answers, figures with intervals, and the folds' models as one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +12,7 @@ from bertsmith.estimators.base import TextEstimator
 from bertsmith.estimators.inputs import plain
 from bertsmith.experiments import CrossValidated, Folding, TrialRunner
 from bertsmith.experiments import cross_validate as validate
-from bertsmith.recipes import Answering, FinetuneRecipe, Rows
+from bertsmith.recipes import FinetuneRecipe, Rows
 
 T = TypeVar("T", bound=TextEstimator)
 
@@ -44,21 +44,14 @@ def cross_validate(  # noqa: PLR0913 - as scikit-learn's, every choice by name
         UserError: texts, labels and groups do not fit, there are too few rows, or a fold failed.
     """
     made = type(estimator)(**estimator.get_params(deep=False))
-    found: list[CrossValidated] = []
+    labelled = made.labelled({"train": (inputs, labels)})
+    records, recipe = _grouped(labelled.rows["train"], groups, made.recipe(**labelled.task))
+    folding = Folding(k=k, select_on=select_on)
     with TemporaryDirectory(prefix="bertsmith-") as temporary:
         runner = TrialRunner(Path(folder or temporary), processes=processes)
-
-        def learn(rows: Mapping[str, Sequence[Record]], recipe: FinetuneRecipe) -> Answering:
-            records, told = _grouped(rows["train"], groups, recipe)
-            found.append(validate(told, Folding(k=k, select_on=select_on), Rows(records, "train"), runner))
-            return found[0].ensemble
-
-        made._learn = learn  # type: ignore[method-assign]
-        try:
-            made.fit(inputs, labels)  # type: ignore[attr-defined]
-        finally:
-            del made._learn
-    return made, found[0]
+        found = validate(recipe, folding, Rows(records, "train"), runner)
+    made._take(found.ensemble.but(label_type=labelled.label_type))
+    return made, found
 
 
 def _grouped(

@@ -11,6 +11,7 @@ from bertsmith.losses.criterion import Comparable, Criterion, LabelFacts
 from bertsmith.losses.cross_entropy import CrossEntropy, CrossEntropyCriterion
 from bertsmith.losses.distance import AbsoluteError, DistanceCriterion, Huber, SquaredError
 from bertsmith.losses.focal import Focal, FocalCriterion
+from bertsmith.losses.same_class import ClassContrast, ClassCosine, SupervisedContrast
 from bertsmith.losses.sigmoid import Binary, BinaryCriterion
 from bertsmith.losses.total import Total
 from bertsmith.losses.vocabulary import Guesses, vocabulary_loss
@@ -25,6 +26,8 @@ __all__ = [
     "AnyCriterion",
     "Binary",
     "BinaryCriterion",
+    "ClassContrast",
+    "ClassCosine",
     "Comparable",
     "Crf",
     "CrfCriterion",
@@ -38,6 +41,7 @@ __all__ = [
     "Huber",
     "LabelFacts",
     "SquaredError",
+    "SupervisedContrast",
     "Total",
     "balanced_weights",
     "binary_loss",

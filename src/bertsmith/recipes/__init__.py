@@ -1,12 +1,22 @@
 """Runs as values: a recipe and rows in, a trained and measured model out. The only place where siblings meet."""
 
-from bertsmith.recipes.bundle import Bundle, LabelType, load_bundle, save_bundle
+from bertsmith.recipes.bundle import Bundle, LabelType, load_bundle, load_tasks, save_bundle, save_tasks, tasks_of
 from bertsmith.recipes.counting import TOO_MANY_DEGRADED, degraded_warning
 from bertsmith.recipes.encoding import EncodeRecipe, EncodeResult, Whiten, encode_file, encode_recipe, fit_whitening
 from bertsmith.recipes.ensemble import Answering, Ensemble, load_model, save_model
 from bertsmith.recipes.evaluation import Measured, evaluate_bundle, measure
 from bertsmith.recipes.finetuning import Rehearsal, finetune, rehearse
 from bertsmith.recipes.folder import LOG, METRICS, RECIPE, finish_folder, is_complete, require_run
+from bertsmith.recipes.leaks import Leak
+from bertsmith.recipes.multitask_schema import FinalStage, MultiTaskRecipe, TaskRecipe, multitask_recipe
+from bertsmith.recipes.multitasking import (
+    MultiTaskResult,
+    TaskSplits,
+    make_task_splits,
+    multitask,
+    read_task_splits,
+    rehearse_multitask,
+)
 from bertsmith.recipes.pretrain_result import PretrainResult
 from bertsmith.recipes.pretraining import pretrain, save_pretrained
 from bertsmith.recipes.pretraining_schema import PretrainRecipe, pretrain_recipe
@@ -42,11 +52,15 @@ __all__ = [
     "EncodeResult",
     "Ensemble",
     "Extension",
+    "FinalStage",
     "FinetuneRecipe",
     "FinetuneResult",
     "LabelType",
+    "Leak",
     "LearnedWords",
     "Measured",
+    "MultiTaskRecipe",
+    "MultiTaskResult",
     "PretrainRecipe",
     "PretrainResult",
     "Pruning",
@@ -63,6 +77,8 @@ __all__ = [
     "StsRecipe",
     "StsResult",
     "StsScore",
+    "TaskRecipe",
+    "TaskSplits",
     "Vocabulary",
     "Whiten",
     "degraded_warning",
@@ -81,24 +97,32 @@ __all__ = [
     "load_bundle",
     "load_model",
     "load_sentence_bundle",
+    "load_tasks",
     "make_splits",
+    "make_task_splits",
     "measure",
     "merged",
+    "multitask",
+    "multitask_recipe",
     "pretrain",
     "pretrain_recipe",
     "prune",
     "read_pairs",
     "read_rows",
     "read_splits",
+    "read_task_splits",
     "recipe_yaml",
     "rehearse",
+    "rehearse_multitask",
     "require_run",
     "require_same_run",
     "save_bundle",
     "save_model",
     "save_pretrained",
     "save_sentence_bundle",
+    "save_tasks",
     "similar_recipe",
     "sts_recipe",
+    "tasks_of",
     "vocabulary_recipe",
 ]

@@ -116,8 +116,8 @@ def save_model(model: Answering, folder: Path) -> None:
     write_text(folder / "config.json", json.dumps(told, ensure_ascii=False, indent=1) + "\n")
 
 
-def load_model(source: str | Path) -> Answering:
-    """Load a fine-tuned model, or an ensemble of several.
+def load_model(source: str | Path, *, task: str | None = None) -> Answering:
+    """Load a fine-tuned model, of several tasks the one that is named, or an ensemble of several models.
 
     Raises:
         UserError: there is no such folder, it is a plain encoder without a task, or it is damaged.
@@ -125,7 +125,9 @@ def load_model(source: str | Path) -> Answering:
     folder = resolve(str(source))
     told = _ensemble_block(folder)
     if told is None:
-        return load_bundle(source)
+        return load_bundle(source, task=task)
+    if task is not None:
+        raise UserError(f"{folder} holds a single task, which has no name; leave --task {task} out", code="no_task")
     path = folder / "config.json"
     if told.get("format") != FORMAT:
         raise UserError(

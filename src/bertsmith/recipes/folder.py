@@ -10,9 +10,12 @@ from bertsmith.files import writing
 from bertsmith.recipes.schema import write_recipe
 
 RECIPE, LOG, METRICS, SNAPSHOTS = "recipe.yaml", "log.jsonl", "metrics.json", "checkpoints"
+STAGE_LOGS = "log_*.jsonl"
+FINAL = "final"
+"""Logs of stages beside the main one, and the models of tasks that went on alone."""
 LEAVES = (
-    *(RECIPE, LOG, METRICS, SNAPSHOTS, "predictions_*.jsonl", "report.html", "README.md"),
-    *("config.json", "model.safetensors", "generator"),
+    *(RECIPE, LOG, STAGE_LOGS, METRICS, SNAPSHOTS, "predictions_*.jsonl", "report.html", "README.md"),
+    *("config.json", "model.safetensors", "generator", FINAL),
     *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt"),
 )
 """What a run leaves in its folder."""
@@ -27,12 +30,12 @@ def prepare_folder(out: Path, recipe: Config, *, keep_snapshots: bool) -> None:
     Raises:
         UserError: the folder cannot be written.
     """
-    kept = (RECIPE, SNAPSHOTS, LOG) if keep_snapshots else (RECIPE,)
+    kept = (RECIPE, SNAPSHOTS, LOG, STAGE_LOGS) if keep_snapshots else (RECIPE,)
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
         (out / METRICS).unlink(missing_ok=True)
         for path in out.iterdir():
-            if path.name not in kept and _is_left_by_a_run(path.name):
+            if _is_left_by_a_run(path.name) and not any(fnmatch(path.name, name) for name in kept):
                 _remove(path)
     write_recipe(recipe, out / RECIPE)
 

@@ -14,7 +14,17 @@ from bertsmith.encoder.config import Probability
 from bertsmith.errors import UserError
 from bertsmith.features import Features
 from bertsmith.files import write_text
-from bertsmith.finetuning import AIMS, AnyAim, AskedDocument, Classification, Distill, RDrop, Truncate, require_fit
+from bertsmith.finetuning import (
+    AIMS,
+    AnyAim,
+    AskedDocument,
+    Classification,
+    Distill,
+    RDrop,
+    Truncate,
+    WarmStart,
+    require_fit,
+)
 from bertsmith.heads import AnyHead, Linear
 from bertsmith.losses import AnyCriterion, CrossEntropy
 from bertsmith.text import Level
@@ -120,6 +130,7 @@ class FinetuneRecipe(Config):
     selection: Selection = Selection()
     adversarial: Adversarial | None = None
     r_drop: RDrop | None = None
+    warm_start: WarmStart | None = None
     distill: Distill | None = None
     calibrate: bool = False
     precision: Precision = "auto"
@@ -140,6 +151,11 @@ class FinetuneRecipe(Config):
         require_fit(self.task, document=self.document, features=self.features, head=self.head, criterion=self.criterion)
         if self.calibrate and not self.task.calibrates:
             raise ValueError(f"calibrate needs one label a text; task {self.task.kind} has no such probabilities")
+        if self.warm_start is not None and (not self.task.calibrates or self.head.gathers):
+            what = f"head {self.head.kind}" if self.task.calibrates else f"task {self.task.kind}"
+            raise ValueError(
+                f"warm_start needs one label and one vector a text, which {what} does not have; leave it out"
+            )
         return self
 
     @property

@@ -5,7 +5,8 @@ from bertsmith.report.finetuning import finetune_report
 from bertsmith.report.folds import write_folds
 from bertsmith.report.laddered import write_climbed
 from bertsmith.report.masking import mask_page
-from bertsmith.report.outputs import write_outputs, write_pretrained
+from bertsmith.report.multitask import MultiTaskReport, multitask_card, multitask_page, multitask_report
+from bertsmith.report.outputs import write_multitask, write_outputs, write_pretrained
 from bertsmith.report.page import Section, page
 from bertsmith.report.pretraining import CorpusFacts, Courses, PretrainReport, SourceFile, courses, pretrain_page
 from bertsmith.report.pretraining_card import pretraining_card
@@ -34,6 +35,7 @@ __all__ = [
     "Courses",
     "Curves",
     "LabelSets",
+    "MultiTaskReport",
     "Notice",
     "Numbers",
     "ParameterGroup",
@@ -48,6 +50,9 @@ __all__ = [
     "finetune_report",
     "mask_page",
     "model_card",
+    "multitask_card",
+    "multitask_page",
+    "multitask_report",
     "page",
     "pretrain_page",
     "pretraining_card",
@@ -55,6 +60,7 @@ __all__ = [
     "sts_page",
     "write_climbed",
     "write_folds",
+    "write_multitask",
     "write_outputs",
     "write_pretrained",
     "write_sts",

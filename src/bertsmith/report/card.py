@@ -33,7 +33,9 @@ def model_card(report: RunReport, *, folder: str) -> str:
     `folder` is how the reader calls the model's folder.
     """
     header = yaml.safe_dump(_header(report), allow_unicode=True, sort_keys=False)
-    parts = [_about(report), _metrics(report), _use(report, folder), _limits(report), origin(report)]
+    table = metric_table(report)
+    metrics = f"## How good it is\n\n{table}" if table else ""
+    parts = [_about(report), metrics, _use(report, folder), limits(report), origin(report)]
     body = "\n".join(part for part in parts if part)
     return printable(f"---\n{header}---\n\n# {inline(report.title)}\n\n{body}")
 
@@ -85,10 +87,11 @@ def _about(report: RunReport) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _metrics(report: RunReport) -> str:
+def metric_table(report: RunReport) -> str:
+    """The figures of every split; nothing if there are none."""
     if not report.splits:
         return ""
-    lines = ["## How good it is\n", "| split | texts | metric | value | 95 % interval |", "|---|--:|---|--:|---|"]
+    lines = ["| split | texts | metric | value | 95 % interval |", "|---|--:|---|--:|---|"]
     for split in reversed(report.splits):
         lines.extend(_metric_lines(split))
     if any(split.name == "dev" and split.remark is None for split in report.splits):
@@ -120,14 +123,14 @@ def _use(report: RunReport, folder: str) -> str:
 def _encoder(report: RunReport, folder: str) -> str:
     if report.members == 1:
         return f"the encoder: `AutoModel.from_pretrained({folder!r})`"
-    return (
-        f"the encoder of each of the {report.members} members: `AutoModel.from_pretrained({f'{folder}/members/0'!r})`"
-    )
+    first = f"{folder}/members/0"
+    return f"the encoder of each of the {report.members} members: `AutoModel.from_pretrained({first!r})`"
 
 
-def _limits(report: RunReport) -> str:
+def limits(report: RunReport, *, heading: bool = True) -> str:
+    """Where the model ends."""
     lines = [
-        "## Limits\n",
+        *(["## Limits\n"] if heading else [""]),
         f"- It answers with {_SAYS.get(report.task, 'one of its labels')}, whatever the text says; texts unlike its "
         "training texts get answers that mean little. Check it on your own texts: `bertsmith evaluate`.",
     ]

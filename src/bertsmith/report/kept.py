@@ -13,7 +13,7 @@ from bertsmith.recipes import METRICS, Bundle, FinetuneRecipe, Measured, Splits,
 from bertsmith.report.card import model_card
 from bertsmith.report.finetuning import (
     base_model,
-    curves,
+    curves_of,
     described_features,
     described_strategy,
     language_of,
@@ -93,7 +93,7 @@ def kept_report(
             "Peak rate": f"{recipe.optimizer.lr:.3g}",
         },
         notices=[Notice(level="info", what=note) for note in outcome.notes],
-        curves=curves(folder / "log.jsonl", recipe.selection.metric, outcome.best_step),
+        curves=curves_of(folder / "log.jsonl", recipe.selection.metric, outcome.best_step),
         lengths=prepared.full_lengths,
         command=["bertsmith", "finetune", "--recipe", str(folder / "recipe.yaml"), "--out", "NEW"],
         versions=versions(),

@@ -127,13 +127,13 @@ def plane_plot(uniformity: Float[np.ndarray, " points"], alignment: Float[np.nda
     """Where each way to make vectors lies (Wang & Isola 2020, figure 7); points are named by their number from 1."""
 
     def draw(axes: "Axes") -> None:
-        axes.scatter(uniformity, alignment, s=26, color=_ACCENT, alpha=0.8, linewidths=0)
+        axes.scatter(uniformity, alignment, s=26, color=ACCENT, alpha=0.8, linewidths=0)
         for number, place in enumerate(zip(uniformity.tolist(), alignment.tolist(), strict=True), start=1):
             axes.annotate(str(number), place, xytext=(4, 4), textcoords="offset points")
         axes.margins(0.15)
         axes.set(xlabel="uniformity", ylabel="alignment")
 
-    return _svg("plane", "Alignment against uniformity", draw)
+    return inline_svg("plane", "Alignment against uniformity", draw)
 
 
 def cosine_plot(name: str, scores: Float[np.ndarray, " pairs"], cosines: Float[np.ndarray, " pairs"]) -> Html:
@@ -144,14 +144,14 @@ def cosine_plot(name: str, scores: Float[np.ndarray, " pairs"], cosines: Float[n
     parts = [(edge, cosines[groups == place]) for place, edge in enumerate(edges) if (groups == place).any()]
 
     def draw(axes: "Axes") -> None:
-        lines: dict[str, Any] = {part: {"color": _ACCENT} for part in ("boxprops", "whiskerprops", "capprops")}
+        lines: dict[str, Any] = {part: {"color": ACCENT} for part in ("boxprops", "whiskerprops", "capprops")}
         names = [f"{edge:.3g}" if len(values) <= 6 else f"from {edge:.2g}" for edge, _ in parts]
         axes.boxplot(
-            [part for _, part in parts], tick_labels=names, showfliers=False, medianprops={"color": _WARM}, **lines
+            [part for _, part in parts], tick_labels=names, showfliers=False, medianprops={"color": WARM}, **lines
         )
         axes.set(xlabel="score", ylabel="similarity")
 
-    return _svg(name, "Similarity of pairs by their score", draw)
+    return inline_svg(name, "Similarity of pairs by their score", draw)
 
 
 def length_plot(lengths: Int[np.ndarray, " texts"], limit: int | None) -> Html:

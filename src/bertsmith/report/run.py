@@ -183,6 +183,21 @@ class AnyReport(Protocol):
         ...
 
 
+@runtime_checkable
+class AnyTuned(AnyReport, Protocol):
+    """What the report of every run that fine-tunes holds."""
+
+    @property
+    def curves(self) -> Curves | None:
+        """How it went."""
+        ...
+
+    @property
+    def groups(self) -> Sequence[ParameterGroup]:
+        """Which weights learned how fast."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport:
     """One training run. `splits` goes from the least to the most held-out one: dev, then test.
