@@ -19,7 +19,7 @@ import numpy as np
 
 from bertsmith.data import stratified_split
 from bertsmith.errors import UserError
-from bertsmith.experiments import Outcome, Trial, TrialRunner, Workshop
+from bertsmith.experiments import Ladder, Outcome, Trial, TrialRunner, Workshop
 from bertsmith.experiments.rungs import FurtherEncoder
 from bertsmith.recipes import FinetuneRecipe, Splits, finetune_recipe, make_splits
 from sets import IMDB
@@ -72,7 +72,9 @@ class Bench:
         self.runner = TrialRunner(options.work, processes=options.processes, say=print)
         self.runner.add("data", self.splits)
         raw = options.data / "raw" / "en_imdb_unsup_6k.txt.gz"
-        self.workshop = Workshop(options.work, self.splits, [raw], threads=options.processes, say=print)
+        self.workshop = Workshop(
+            options.work, self.splits, Ladder(in_domain=(raw,)), threads=options.processes, say=print
+        )
 
     def trials(self, cell: Cell, seeds: Sequence[int], *, make: bool) -> list[Trial]:
         """The trainings of a cell; none if its encoder is not there and shall not be made."""

@@ -1,4 +1,4 @@
-"""Stands in for `bertsmith pretrain`: leaves metrics.json, and tells how it was called."""
+"""Stands in for `bertsmith pretrain` and `finetune`: leaves metrics.json, and tells how it was called."""
 
 import json
 import sys
@@ -10,7 +10,7 @@ def main() -> None:
     out = Path(arguments[arguments.index("--out") + 1])
     with (out.parent / "calls.txt").open("a") as file:
         file.write(json.dumps(arguments) + "\n")
-    if arguments[arguments.index("--steps") + 1] == "13":
+    if "13" in arguments:
         print("error: the corpus is too small", file=sys.stderr)
         sys.exit(2)
     out.mkdir(parents=True, exist_ok=True)

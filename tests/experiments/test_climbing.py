@@ -11,7 +11,7 @@ import pytest
 
 from bertsmith.errors import Interrupted, UserError
 from bertsmith.experiments import Facts, LadderRecipe, Spread, TrialRunner, Workshop, climb, difference, ladder_recipe
-from bertsmith.recipes import make_splits
+from bertsmith.recipes import make_splits, multitask_recipe
 
 from . import ladder_stub, pretrain_stub
 from .conftest import records
@@ -47,7 +47,8 @@ def climbing(tmp_path):
         settings = {"processes": 4, **settings}
         program = (sys.executable, "-S", "-E", ladder_stub.__file__)
         runner = TrialRunner(out, program=program, say=said.append, **settings)
-        workshop = Workshop(out, splits, say=said.append, program=(sys.executable, "-S", "-E", pretrain_stub.__file__))
+        program = (sys.executable, "-S", "-E", pretrain_stub.__file__)
+        workshop = Workshop(out, splits, recipe.ladder, say=said.append, program=program)
         facts = Facts(np.array(lengths * 20), 64, 2)
         return climb(recipe, splits, runner, workshop, facts), runner, said
 
@@ -140,6 +141,26 @@ def test_further_pre_training_is_done_once_for_all_seeds(climbing):
         *((0.5, 20, False), (0.5, 20, True), (1.0, 40, False), (1.0, 40, True))
     ]
     assert np.mean(climbed.curve[3].values) > np.mean(climbed.curve[2].values)
+
+
+def test_other_tasks_are_learned_first(climbing, tmp_path):
+    seen = records(6, 2)[0].text
+    (tmp_path / "stars.csv").write_text(f"text,label\ngood,5\nbad,1\n{seen},3\n")
+    extra = {"stars": {"task": "regression", "train": str(tmp_path / "stars.csv")}}
+    recipe = asked("multitask", extra=extra)
+    assert recipe.ladder.extra["stars"].count() == 3
+    climbed, runner, said = climbing(recipe)
+    assert "stars: 1 of 3 rows left out: they stand in dev or test" in said
+    place = runner.folder / "encoders"
+    assert climbed.tried[0].recipe.start.model == str(place / "tiny-multitask")
+    made = multitask_recipe(given={}, file=place / "tiny-multitask.yaml")
+    assert list(made.tasks) == ["target", "stars"]
+    assert made.tasks["target"].data.dev == str(place / "dev.jsonl")
+    assert made.tasks["target"].data.test is None
+    assert '"good"' in (place / "extra-stars.jsonl").read_text()
+    assert made.selection.metric == "target.accuracy"
+    assert made.optimizer == recipe.base.optimizer
+    assert left_out(climbing(asked("multitask"))[0]) == {"multitask": "no other tasks were given (--extra)"}
 
 
 def test_further_pre_training_that_fails_is_left_out(climbing):

@@ -15,7 +15,7 @@ CHOSEN = {"start": {"model": "tiny"}}
 
 
 def test_our_rungs_are_those_of_the_paper_and_more():
-    names = ["truncation", "layers", "rate", "decay", "within_task", "in_domain", "tricks"]
+    names = ["truncation", "layers", "rate", "decay", "within_task", "in_domain", "multitask", "tricks"]
     assert list(usual_rungs()) == names
     assert [rung.name for rung in Ladder().rungs] == names
 

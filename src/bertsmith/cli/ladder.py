@@ -20,6 +20,7 @@ def ladder(
     rungs: str | None = None,
     seeds: int | None = None,
     in_domain: Annotated[list[Path] | None, Parameter(negative=(), consume_multiple=True)] = None,
+    extra: Annotated[list[str] | None, Parameter(negative=(), consume_multiple=True)] = None,
     what: TaskOptions | None = None,
     run: RunOptions | None = None,
     common: CommonOptions | None = None,
@@ -29,7 +30,8 @@ def ladder(
     Example: bertsmith ladder --task classification --model bert-base-chinese --train train.csv --dev dev.csv
     --test test.csv --minutes 60 --processes 2 --out runs/ladder
 
-    A baseline, then rung by rung: truncation, layers, rate, decay, within_task, in_domain, tricks. Every option is
+    A baseline, then rung by rung: truncation, layers, rate, decay, within_task, in_domain, multitask,
+    tricks. Every option is
     trained with several seeds; the report shows differences with intervals, costs, and verdicts that hold for all
     together. The same command again goes on where it was interrupted.
 
@@ -45,6 +47,9 @@ def ladder(
         Seeds of every option (3; at least 2).
     in_domain
         Raw texts of the task's domain, for the rung in_domain: .txt, or data files.
+    extra
+        Other tasks to learn together with this one, for the rung multitask: name=KIND:FILE, as
+        stars=regression:stars.csv.
     """
     common, run, what = common or CommonOptions(), run or RunOptions(), what or TaskOptions()
     given = what.given(common)
@@ -54,6 +59,7 @@ def ladder(
         "seeds": seeds,
         "minutes": what.minutes,
         "in_domain": [str(path) for path in in_domain] if in_domain else None,
+        "extra": extra_tasks(extra) if extra else None,
     }
     given["ladder"] = {name: value for name, value in part.items() if value is not None}
     summary = _run(given, out, rungs, what=what, run=run, common=common)
@@ -100,15 +106,37 @@ def _run(
         to_stderr(note)
     begin_folder(out, recipe, anew=run.overwrite)
     write_text(out / LADDER_RECIPE, recipe.yaml())
-    workshop = Workshop(out, splits, recipe.ladder.in_domain, threads=what.processes, say=to_stderr)
+    workshop = Workshop(out, splits, recipe.ladder, threads=what.processes, say=to_stderr)
+    texts = sum(one.count() for one in recipe.ladder.extra.values())
     spent = sum(outcome.seconds for outcome in Journal(out / JOURNAL).outcomes().values()) / what.processes
     minutes = recipe.ladder.minutes
     left = None if minutes is None else max(minutes - (spent + workshop.spent()) / 60, 0.01)
     runner = TrialRunner(out, processes=what.processes, minutes=left, say=to_stderr, retry_failed=what.retry_failed)
-    climbed = climb(recipe, splits, runner, workshop, Facts(found.lengths, found.max_length, found.num_layers))
+    facts = Facts(found.lengths, found.max_length, found.num_layers, extra=texts / len(found.lengths))
+    climbed = climb(recipe, splits, runner, workshop, facts)
     summary = write_climbed(climbed, runner, out, command=["bertsmith", *sys.argv[1:]])
     workshop.clear([climbed.final.recipe.start.model])
     return summary
+
+
+def extra_tasks(given: list[str]) -> dict[str, dict[str, str]]:
+    """Read `name=KIND:FILE`.
+
+    Raises:
+        UserError: one is written otherwise, or names a task twice.
+    """
+    from bertsmith.errors import UserError
+
+    tasks: dict[str, dict[str, str]] = {}
+    for one in given:
+        name, _, rest = one.partition("=")
+        kind, _, file = rest.partition(":")
+        if not (name and kind and file) or name in tasks:
+            raise UserError(
+                f"--extra {one}: write name=KIND:FILE, each name once, as stars=regression:stars.csv", code="bad_usage"
+            )
+        tasks[name] = {"task": kind, "train": file}
+    return tasks
 
 
 def chosen_recipe(

@@ -16,7 +16,7 @@ from bertsmith.experiments.judging import Candidate, Jury, chosen
 from bertsmith.experiments.laddering import LadderRecipe
 from bertsmith.experiments.measuring import Bench
 from bertsmith.experiments.planning import FEW_LONG, Facts, Plan, plan
-from bertsmith.experiments.rungs import Option, Rung, changed
+from bertsmith.experiments.rungs import FurtherEncoder, Option, Rung, changed
 from bertsmith.experiments.runner import TrialRunner
 from bertsmith.experiments.trial import Outcome, Trial
 from bertsmith.recipes import LOG, FinetuneRecipe, Splits
@@ -113,7 +113,7 @@ class _Climber:
         few = self.recipe.ladder.few_texts
         if few is None or not self.plan.shares:
             return ()
-        made = [one for one in self._all_tried() if one.option.encoder is not None]
+        made = [one for one in self._all_tried() if isinstance(one.option.encoder, FurtherEncoder)]
         further = max(made, key=lambda one: one.runs.mean, default=None)
         return curve(self.current, further, few.but(shares=self.plan.shares), self.splits, self.runner, self.recipe)
 
@@ -176,6 +176,8 @@ class _Climber:
                 yield rung.name, f"{which} longer than {self.facts.max_length} tokens"
             elif rung.needs == "in_domain" and not self.recipe.ladder.in_domain:
                 yield rung.name, "no texts of the domain were given (--in-domain)"
+            elif rung.needs == "extra" and not self.recipe.ladder.extra:
+                yield rung.name, "no other tasks were given (--extra)"
             elif self.recipe.base.start.model is None and all(option.encoder for option in rung.options):
                 yield rung.name, "further pre-training goes on from a checkpoint; these weights are random"
 

@@ -8,10 +8,13 @@ import yaml
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
 from bertsmith.config import Config, parse_config
+from bertsmith.data.record import USUAL_COLUMNS
 from bertsmith.errors import UserError
 from bertsmith.experiments.rungs import Rung, usual_rungs
 from bertsmith.experiments.significance import LEVEL
+from bertsmith.finetuning import AnyAim
 from bertsmith.recipes import FinetuneRecipe
+from bertsmith.recipes.multitask_schema import TaskName
 from bertsmith.recipes.schema import chosen_values, read_yaml, recipe_of
 
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
@@ -28,13 +31,34 @@ class FewTexts(Config):
     updates: PositiveInt = 100
 
 
+class Extra(Config):
+    """Another task with its training texts, for the rung `multitask`."""
+
+    task: AnyAim
+    train: Path
+
+    @field_validator("task", mode="before")
+    @classmethod
+    def _by_name(cls, values: Any) -> Any:
+        return {"kind": values} if isinstance(values, str) else values
+
+    def count(self) -> int:
+        """How many texts there are.
+
+        Raises:
+            UserError: the file cannot be read, or a row lacks a text or a label.
+        """
+        return sum(1 for _ in self.task.read(self.train, USUAL_COLUMNS))
+
+
 class Ladder(Config):
     """What is tried on top of the baseline, and how it is judged.
 
     `rungs` are names of ours (`rungs.yaml`), or rungs of your own. Every option is trained with `seeds` seeds from
     the recipe's on and compared with what was kept before it. `level` is the chance that a ladder finds
     anything where there is nothing. `minutes` limits the whole ladder; None: no limit. `in_domain` are files of
-    raw text for the rung of that name; `few_texts: null` leaves the curve out.
+    raw text for the rung of that name, `extra` other tasks by name for the rung `multitask`; `few_texts: null`
+    leaves the curve out.
     """
 
     rungs: Annotated[tuple[Rung, ...], Field(min_length=1)] = Field(default=(), validate_default=True)
@@ -42,6 +66,7 @@ class Ladder(Config):
     minutes: PositiveFloat | None = 60.0
     level: Annotated[float, Field(gt=0.0, lt=1.0)] = LEVEL
     in_domain: tuple[Path, ...] = ()
+    extra: dict[TaskName, Extra] = Field(default_factory=dict)
     few_texts: FewTexts | None = FewTexts()
 
     @field_validator("rungs", mode="before")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int
 
-from bertsmith.experiments.rungs import FurtherEncoder, Option, Rung
+from bertsmith.experiments.rungs import AnyEncoder, MultiTaskEncoder, Option, Rung
 
 USABLE = 0.9
 """The share of the time that is planned; the rest is for what takes longer than thought, and for the test texts."""
@@ -37,6 +37,8 @@ class Facts:
     tokens_per_second: float = 0.0
     seeds: int = 3
     parallel: int = 1
+    extra: float = 0.0
+    """Texts of the extra tasks over those of this one."""
 
     @property
     def long(self) -> int:
@@ -52,8 +54,10 @@ class Facts:
         """Seconds of one run."""
         return self.seconds * (self.whole if option.cost == "whole" else option.cost)
 
-    def encoder(self, encoder: FurtherEncoder) -> float:
-        """Seconds of further pre-training."""
+    def encoder(self, encoder: AnyEncoder) -> float:
+        """Seconds of further pre-training, or of learning all tasks."""
+        if isinstance(encoder, MultiTaskEncoder):
+            return self.seconds * (1 + self.extra)
         tokens = encoder.steps * _FURTHER_TEXTS * float(np.minimum(self.lengths, _FURTHER_LENGTH).mean())
         return tokens / (max(self.tokens_per_second, 1.0) * _FURTHER_SPEED)
 

@@ -26,6 +26,16 @@ class FurtherEncoder(Config):
     steps: PositiveInt
 
 
+class MultiTaskEncoder(Config):
+    """The encoder after it has learned this task and the extra ones together (Sun et al. 2019 §5.4: MFiT-FiT)."""
+
+    kind: Literal["multitask"] = "multitask"
+
+
+AnyEncoder = Annotated[FurtherEncoder | MultiTaskEncoder, Field(discriminator="kind")]
+"""An encoder that is made before an option is trained."""
+
+
 class Option(Config):
     """One thing to try: fields to set (`{"optimizer.lr": 1e-4}`), perhaps another encoder to start from.
 
@@ -35,7 +45,7 @@ class Option(Config):
 
     name: Annotated[str, Field(min_length=1, max_length=60)]
     set: dict[str, Any] = Field(default_factory=dict)
-    encoder: FurtherEncoder | None = None
+    encoder: AnyEncoder | None = None
     cost: PositiveFloat | Literal["whole"] = 1.0
     first: PositiveInt = 1
 
@@ -54,7 +64,7 @@ class Rung(Config):
 
     name: Annotated[str, Field(pattern=r"^\w[\w-]*$", max_length=60)]
     question: str = ""
-    needs: Literal["long_texts", "in_domain"] | None = None
+    needs: Literal["long_texts", "in_domain", "extra"] | None = None
     options: Annotated[tuple[Option, ...], Field(min_length=1)]
 
     @field_validator("options")
