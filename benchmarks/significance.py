@@ -1,6 +1,6 @@
 """Does a ladder of tricks keep its word? Simulated ladders in which every trick is worth nothing, and one that is.
 
-    python benchmarks/significance.py [--ladders 1000]
+    python benchmarks/significance.py [--ladders 1000 --seeds 2 3 5 --rows 500]
 
 A ladder here is a baseline and 20 options, judged together. Rows differ in difficulty, runs err independently on
 them, and the quality of a run hangs on its seed (`tau`, in logits). Options may differ in how much: a fifth of
@@ -120,12 +120,14 @@ def found(p_values: np.ndarray) -> np.ndarray:
 def main() -> None:
     """Print a table a case."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--ladders", type=int, default=1000)
-    ladders = parser.parse_args().ladders
+    parser.add_argument("--ladders", type=int, default=1000, metavar="N")
+    parser.add_argument("--seeds", type=int, nargs="+", default=(2, 3, 5), metavar="N", help="runs of an option")
+    parser.add_argument("--rows", type=int, default=500, metavar="N", help="texts of dev")
+    options = parser.parse_args()
+    ladders = options.ladders
     rng = np.random.default_rng(0)
-    for case in (
-        Case(s, 500, t, u) for s in (2, 3, 5) for t, u in ((0.0, False), (0.1, False), (0.1, True), (0.3, True))
-    ):
+    spreads = ((0.0, False), (0.1, False), (0.1, True), (0.3, True))
+    for case in (Case(seeds, options.rows, *spread) for seeds in options.seeds for spread in spreads):
         null = simulated(case, ladders, rng)
         better = [simulated(case, ladders // 2, rng, effect=effect) for effect in (0.45, 0.9)]
         gains = ", ".join(f"{100 * seen.difference[:, 0].mean():.1f}" for seen in better)

@@ -21,7 +21,6 @@ def test_our_rungs_are_those_of_the_paper_and_more():
 
 
 UNFIT = {
-    "multilabel": {"label_smoothing"},
     "regression": {"label_smoothing"},
     "pair": {"chunks_mean", "chunks_max", "chunks_attention"},
     "tagging": {

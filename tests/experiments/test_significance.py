@@ -122,7 +122,7 @@ def test_what_was_found_stays_found(known, later):
 
 
 def test_verdicts():
-    up, down = Difference(0.1, 0.01, 10, 0.0), Difference(-0.1, 0.01, 10, 0.0)
+    up, down = Difference(0.1, 0.01, 10.0, 0.0), Difference(-0.1, 0.01, 10.0, 0.0)
     assert [verdict(up, 0.04), verdict(up, 0.05), verdict(down, 0.04)] == ["pays", "noise", "hurts"]
 
 

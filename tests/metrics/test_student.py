@@ -7,7 +7,7 @@ import pytest
 from bertsmith.metrics import critical, two_sided
 
 stats = pytest.importorskip("scipy.stats")
-FREEDOM = (1, 2, 3.7, 10, 50, 300, 1e5)
+FREEDOM = (1.0, 2.0, 3.7, 10.0, 50.0, 300.0, 1e5)
 
 
 @pytest.mark.parametrize("df", FREEDOM)
@@ -23,6 +23,6 @@ def test_critical_values(df):
 
 
 def test_edges():
-    assert two_sided(math.inf, 3) == 0
-    assert math.isnan(two_sided(math.nan, 3))
+    assert two_sided(math.inf, 3.0) == 0
+    assert math.isnan(two_sided(math.nan, 3.0))
     assert two_sided(1.96, 1e12) == pytest.approx(0.05, abs=1e-4)

@@ -65,7 +65,7 @@ class Workshop:
     def spent(self) -> float:
         """Seconds that the encoders made so far have cost."""
         found = (self.folder / ENCODERS).glob(f"*/{METRICS}")
-        return sum(float(json.loads(path.read_text(encoding="utf-8"))["seconds"]) for path in found)
+        return sum((float(json.loads(path.read_text(encoding="utf-8"))["seconds"]) for path in found), start=0.0)
 
     def clear(self, kept: Sequence[str | None]) -> None:
         """Remove the encoders that are not among these folders, and the texts they read."""

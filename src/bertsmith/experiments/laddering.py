@@ -110,6 +110,12 @@ class LadderRecipe(Config):
         return yaml.safe_dump(told, allow_unicode=True, sort_keys=False)
 
 
+class _Part(Config):
+    """So that messages name fields as they are set."""
+
+    ladder: Ladder
+
+
 def ladder_recipe(*, given: Mapping[str, Any], file: Path | None = None, settings: Sequence[str] = ()) -> LadderRecipe:
     """Put a ladder together: the YAML file (a recipe with a part `ladder`), then the options given, then `--set`.
 
@@ -121,7 +127,7 @@ def ladder_recipe(*, given: Mapping[str, Any], file: Path | None = None, setting
         del below["kind"]
     chosen = chosen_values(given=given, below=below, settings=settings)
     where = str(file) if file else None
-    ladder = parse_config(Ladder, chosen.pop("ladder", {}), where=where)
+    ladder = parse_config(_Part, {"ladder": chosen.pop("ladder", {})}, where=where).ladder
     base = recipe_of(chosen, where=where)
     if base.selection.better == "lower":
         raise UserError(
