@@ -5,6 +5,7 @@ from bertsmith.report.contrast import contrast_report, write_contrast
 from bertsmith.report.contrast_card import sentence_card
 from bertsmith.report.finetuning import finetune_report
 from bertsmith.report.folds import write_folds
+from bertsmith.report.laddered import write_climbed
 from bertsmith.report.masking import mask_page
 from bertsmith.report.multitask import MultiTaskReport, multitask_card, multitask_page, multitask_report
 from bertsmith.report.outputs import write_multitask, write_outputs, write_pretrained
@@ -62,6 +63,7 @@ __all__ = [
     "sentence_card",
     "sts_page",
     "write_contrast",
+    "write_climbed",
     "write_folds",
     "write_multitask",
     "write_outputs",
