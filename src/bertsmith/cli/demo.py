@@ -64,7 +64,7 @@ def journey(out: Path, language: str, *, run: RunOptions, options: CommonOptions
     say(f"{sum(map(len, splits.values())):,} questions, written for this project (CC0), in groups of wordings;")
     say("no group is parted between training, development and test, so the test asks new questions\n")
     given = merged(RECIPE, {"data": {name: str(path) for name, path in files.items()}})
-    summary = run_finetune(given, out=out / "model", columns=None, run=run, common=options)
+    summary = run_finetune(given, out=out / "model", run=run, common=options)
     if summary is None:
         return None
     summary["naive_bayes_test_accuracy"] = naive_bayes(splits["train"] + splits["dev"], splits["test"])

@@ -101,6 +101,11 @@ class FineTuner(nn.Module):
         losses = [self.criterion.loss(scores, batch.targets, batch.texts.layout).sum for scores in passes]
         return {"loss": torch.stack(losses).mean()}
 
+    def vectors(self, texts: TextBatch) -> Float[Tensor, "texts width"]:
+        """The vector of each text that the head reads; the head must read one a text."""
+        assert not self.task.features.per_token, "the head reads tokens"
+        return self._vectors(texts)[0]
+
     def _vectors(self, texts: TextBatch) -> tuple[Float[Tensor, "vectors width"], Layout | None]:
         """What the head reads, and which of it stands together."""
         learning = torch.is_grad_enabled()

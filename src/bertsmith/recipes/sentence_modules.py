@@ -9,15 +9,8 @@ from bertsmith.config import parse_config
 from bertsmith.encoder.weights import read_json, read_weights
 from bertsmith.errors import UserError
 from bertsmith.features import Features
-from bertsmith.recipes.sentence_layout import (
-    Found,
-    activation_by,
-    layers_by,
-    pooled_by,
-    read_length,
-    read_listed,
-    read_prompts,
-)
+from bertsmith.recipes.sentence_layout import Found, read_listed
+from bertsmith.recipes.sentence_reading import activation_by, layers_by, pooled_by, read_length, read_prompts
 from bertsmith.sentences import SentenceTask
 
 _UNWRITTEN = ("Dropout",)
