@@ -39,6 +39,15 @@ OPTIONS = {
     }
     | TRAINS,
     "folds": {"--out", "--k"} | MANY,
+    "index": {
+        *("--out", "--model", "--input", "--kind", "--hybrid", "--columns", "--id", "--add", "--delete"),
+        *("--delete-file", "--compact", "--verify"),
+    }
+    | TRAINS,
+    "search": {"--index", "--input", "--top", "--hybrid", "--rerank", "--where", "--qrels", "--model", "--columns"},
+    "mine pairs": {"--index", "--top", "--threshold", "--distinct", "--output"},
+    "mine clusters": {"--index", "--threshold", "--kind", "--least", "--output"},
+    "mine negatives": {"--index", "--input", "--output", "--negatives", "--columns", "--rerank", "--model"},
     "mask": {"--objective", "--model", "--variant", "--entities", "--similar", "--html"},
     "paraphrase": {"--model", "--n", "--input", "--output", "--columns", "--threshold", "--judge"},
     "pretrain": {

@@ -15,7 +15,7 @@ from bertsmith.search.settings import Auto, Exact, Hnsw, Ivf
 from bertsmith.search.vectors import CODES, SCALES, coded, learned_scales, open_vectors
 
 ROWS_AT_ONCE = 16_384
-RESCORE = 4
+RESCORE = 10
 """Candidates a neighbour that is wanted, when the effort of a search is found."""
 TAIL_SHARE, TAIL_ROWS = 0.1, 20_000
 """Added vectors are compared one by one until they are more than this; then faiss takes them in."""

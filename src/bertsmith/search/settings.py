@@ -109,7 +109,7 @@ class SearchSettings(Config):
     by: Literal["vectors", "words", "hybrid"] = "vectors"
     fusion: Fusion = Reciprocal()
     depth: Positive = 100
-    rescore: Positive = 4
+    rescore: Positive = 10
 
 
 USUAL_INDEX, USUAL_SEARCH, USUAL_WORDS = IndexSettings(), SearchSettings(), Words()
