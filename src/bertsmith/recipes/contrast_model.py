@@ -10,6 +10,7 @@ from bertsmith.encoder.checkpoint import EXTRA
 from bertsmith.encoder.hub import resolve
 from bertsmith.encoder.weights import read_json
 from bertsmith.errors import UserError
+from bertsmith.generation import Shifted
 from bertsmith.heads import VocabularyHead
 from bertsmith.losses import Matryoshka, VectorCriterion
 from bertsmith.pretraining.stored import put_head
@@ -45,7 +46,8 @@ class Learned:
         linear = _linear_pooler(self.learner.embedder) if "mlm" in heads else None
         if linear is not None:
             heads["pooler"] = dict(linear.linear.state_dict())
-        return SentenceBundle(self.learner.embedder, self.tokenizer, self.family, recipe.precision, heads)
+        form = None if self.learner.writer is None else Shifted()
+        return SentenceBundle(self.learner.embedder, self.tokenizer, self.family, recipe.precision, heads, form=form)
 
 
 def learner_for(
