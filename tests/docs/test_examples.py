@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from bertsmith.cli import main
-from bertsmith.recipes import finetune_recipe
+from bertsmith.cli.tasks import read_recipe
 from tests.docs.documents import DOCUMENTS, ROOT, RUN, SHOWN, Block, blocks
 
 TINY = {
     "finetune": ["--set", "budget.max_steps=2", "--device", "cpu"],
     "pretrain": ["--set", "budget.max_steps=2", "--set", "texts.batch_size=4", "--device", "cpu"],
+    "contrast": ["--set", "budget.max_steps=2", "--device", "cpu"],
     "demo": ["--set", "budget.max_steps=2", "--device", "cpu"],
 }
 ARGUMENTS = {
@@ -69,4 +70,4 @@ def run_yaml(block: Block) -> None:
     """A recipe; its first line names the file it is kept in, for the blocks that follow."""
     name = block.text.splitlines()[0].removeprefix("# ")
     Path(name).write_text(block.text, encoding="utf-8")
-    finetune_recipe(given={}, file=Path(name))
+    read_recipe({}, file=Path(name))
