@@ -11,33 +11,45 @@ if TYPE_CHECKING:
     from bertsmith.errors import UserError
     from bertsmith.estimators import (
         Classifier,
+        Index,
         MultiTask,
         PairClassifier,
+        Paraphraser,
         Regressor,
         SentenceEncoder,
         Tagger,
+        cross_validate,
     )
+    from bertsmith.recipes import Ensemble
 
 _HOMES = {
     "Classifier": "bertsmith.estimators",
     "Encoder": "bertsmith.encoder",
+    "Ensemble": "bertsmith.recipes",
     "MultiTask": "bertsmith.estimators",
+    "Index": "bertsmith.estimators",
     "PairClassifier": "bertsmith.estimators",
+    "Paraphraser": "bertsmith.estimators",
     "Regressor": "bertsmith.estimators",
     "SentenceEncoder": "bertsmith.estimators",
     "Tagger": "bertsmith.estimators",
     "UserError": "bertsmith.errors",
+    "cross_validate": "bertsmith.estimators",
 }
 
 __all__ = [
     "Classifier",
     "Encoder",
+    "Ensemble",
+    "Index",
     "MultiTask",
     "PairClassifier",
+    "Paraphraser",
     "Regressor",
     "SentenceEncoder",
     "Tagger",
     "UserError",
+    "cross_validate",
 ]
 
 

@@ -17,8 +17,19 @@ from ..tiny import arguments, call, spawn
 
 COMMON = {"--json", "--seed", "--device", "--set", "--recipe", "--encoding"}
 TRAINS = {"--resume", "--overwrite"}
+MANY = {
+    *("--task", "--model", "--encoder", "--train", "--test", "--columns", "--processes", "--minutes", "--retry-failed"),
+    *TRAINS,
+}
 OPTIONS = {
     "check": {"--train", "--dev", "--test", "--model", "--task", "--columns", "--max-length"},
+    "convert": {"--from", "--out", "--config", "--part", "--trained-as"},
+    "contrast": {
+        *("--out", "--method", "--model", "--encoder", "--train", "--dev", "--test", "--exclude", "--columns"),
+        *("--teacher", "--then", "--steps", "--epochs", "--batch-size", "--lr", "--max-length", "--dropout"),
+        "--dry-run",
+    }
+    | TRAINS,
     "demo": {"--out", "--language"} | TRAINS,
     "doctor": set(),
     "evaluate": {"--model", "--data", "--task", "--columns"},
@@ -27,16 +38,38 @@ OPTIONS = {
         *("--batch-size", "--lr", "--head-lr", "--max-length", "--truncation", "--dry-run"),
     }
     | TRAINS,
+    "folds": {"--out", "--k"} | MANY,
+    "index": {
+        *("--out", "--model", "--input", "--kind", "--hybrid", "--columns", "--id", "--add", "--delete"),
+        *("--delete-file", "--compact", "--verify"),
+    }
+    | TRAINS,
+    "search": {"--index", "--input", "--top", "--hybrid", "--rerank", "--where", "--qrels", "--model", "--columns"},
+    "mine pairs": {"--index", "--top", "--threshold", "--distinct", "--output"},
+    "mine clusters": {"--index", "--threshold", "--kind", "--least", "--output"},
+    "mine negatives": {"--index", "--input", "--output", "--negatives", "--columns", "--rerank", "--model"},
     "mask": {"--objective", "--model", "--variant", "--entities", "--similar", "--html"},
+    "paraphrase": {"--model", "--n", "--input", "--output", "--columns", "--threshold", "--judge"},
     "pretrain": {
         *("--out", "--objective", "--corpus", "--model", "--encoder", "--steps", "--batch-size", "--max-length"),
         *("--lr", "--entities", "--similar", "--shards", "--processes", "--preset", "--exclude", "--epochs"),
     }
     | TRAINS,
     "similar": {"--out", "--corpus", "--top", "--min-count"},
+    "tune": {"--out", "--dev", "--grid", "--search", "--tpe", "--seeds", "--prune"} | MANY,
     "vocabulary extend": {"--model", "--out", "--words", "--corpus", "--size"},
     "vocabulary prune": {"--model", "--out", "--corpus", "--min-count", "--size"},
-    "predict": {"--model", "--input", "--output", "--task", "--columns", "--probabilities"},
+    "predict": {
+        *("--model", "--input", "--output", "--task", "--columns", "--probabilities", "--prompt", "--prompt-pair"),
+    },
+    "encode": {
+        *("--model", "--input", "--output", "--pooling", "--normalize", "--whiten", "--whiten-on", "--dim"),
+        *("--prompt", "--max-length", "--columns", "--lines", "--save"),
+    },
+    "sts": {
+        *("--model", "--data", "--pooling", "--whiten", "--whiten-on", "--dim", "--prompt", "--prompt-pair"),
+        *("--max-length", "--columns", "--report"),
+    },
 }
 """Frozen: a new setting goes into the recipe, where --set reaches it."""
 HEAVY = ("torch", "transformers", "matplotlib", "pyarrow", "sklearn", "numpy", "huggingface_hub", "tokenizers")

@@ -15,6 +15,7 @@ from tests.docs.documents import DOCUMENTS, ROOT, RUN, SHOWN, Block, blocks
 TINY = {
     "finetune": ["--set", "budget.max_steps=2", "--device", "cpu"],
     "pretrain": ["--set", "budget.max_steps=2", "--set", "texts.batch_size=4", "--device", "cpu"],
+    "contrast": ["--set", "budget.max_steps=2", "--device", "cpu"],
     "demo": ["--set", "budget.max_steps=2", "--device", "cpu"],
 }
 ARGUMENTS = {

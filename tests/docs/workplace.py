@@ -34,6 +34,7 @@ def prepare_workplace(folder: Path) -> None:
     write(folder / "scores.csv", ("text", "label"), [(row[0], str(len(row[0]))) for row in train])
     write(folder / "similar.csv", ("text", "text_pair", "label"), _similar(train))
     write(folder / "reviews.csv", ("text", "label"), _long(by_label))
+    write_search(folder, [row[0] for row in train])
     (folder / "news.txt").write_text(_paragraphs(by_label), encoding="utf-8")
     write_names(folder)
     for name in CHECKPOINTS:
@@ -43,6 +44,20 @@ def prepare_workplace(folder: Path) -> None:
 def write(path: Path, names: Row, rows: Iterable[Row], encoding: str = "utf-8") -> None:
     with path.open("w", encoding=encoding, newline="") as file:
         csv.writer(file).writerows([names, *rows])
+
+
+def write_search(folder: Path, texts: Sequence[str]) -> None:
+    """more.jsonl, and documents.jsonl, queries.jsonl and qrels.tsv: what is searched for, and which is right."""
+    lines = {
+        "more": [{"id": f"m{number}", "text": f"{text}?"} for number, text in enumerate(texts[:3])],
+        "documents": [{"doc_id": f"d{number}", "text": text} for number, text in enumerate(texts)],
+        "queries": [{"query_id": f"q{number}", "text": f"请问{text}"} for number, text in enumerate(texts[:9])],
+    }
+    for name, rows in lines.items():
+        content = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        (folder / f"{name}.jsonl").write_text(content, encoding="utf-8")
+    judged = "".join(f"q{number}\td{number}\t1\n" for number in range(9))
+    (folder / "qrels.tsv").write_text("query_id\tdoc_id\trelevance\n" + judged, encoding="utf-8")
 
 
 def write_names(folder: Path) -> None:

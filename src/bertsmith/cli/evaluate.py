@@ -22,7 +22,7 @@ def evaluate(
     Parameters
     ----------
     model
-        Folder of a fine-tuned model.
+        Folder of a fine-tuned model, or of an ensemble.
     data
         Labelled texts: .csv, .tsv, .jsonl or .parquet.
     task
@@ -43,11 +43,11 @@ def measure_file(
 ) -> dict[str, Any]:
     """Evaluate a file; returns the JSON object."""
     from bertsmith.data import Columns
-    from bertsmith.recipes import evaluate_bundle, load_bundle, read_rows
+    from bertsmith.recipes import evaluate_bundle, load_model, read_rows
     from bertsmith.training import resolve_device
 
     device = resolve_device(options.device)
-    bundle = load_bundle(model, task=task)
+    bundle = load_model(model, task=task)
     chosen = Columns.parse(columns) if columns else Columns()
     rows = read_rows(data, bundle.answers, chosen, encoding=options.encoding or "utf-8")
     measured, truncated = evaluate_bundle(bundle, rows, device=device, seed=options.seed or 0)

@@ -16,7 +16,7 @@ from bertsmith.errors import UserError
 if TYPE_CHECKING:
     from bertsmith.data import Record
     from bertsmith.finetuning import Aim, Truncated
-    from bertsmith.recipes import Bundle
+    from bertsmith.recipes import Answering
 
 CHUNK = 2048
 """Texts read, answered and written at a time: memory stays flat, the first answers come early."""
@@ -43,7 +43,7 @@ def predict(
     Parameters
     ----------
     model
-        Folder of a fine-tuned model.
+        Folder of a fine-tuned model, or of an ensemble.
     input
         Texts: .csv, .tsv, .jsonl or .parquet, for tagging also .conll; `-` reads JSON lines from stdin.
     output
@@ -106,15 +106,16 @@ class Answers:
     ) -> None:
         from bertsmith.data import Columns
         from bertsmith.finetuning import Truncated
-        from bertsmith.recipes import load_bundle, load_tasks, tasks_of
+        from bertsmith.recipes import load_model, load_tasks, tasks_of
         from bertsmith.training import resolve_device
 
         self._device = resolve_device(options.device)
         self._source = source
+        self._bundles: dict[str, Answering]
         if task is None and tasks_of(model):
             self._bundles = {f"_{name}": bundle for name, bundle in load_tasks(model).items()}
         else:
-            self._bundles = {"": load_bundle(model, task=task)}
+            self._bundles = {"": load_model(model, task=task)}
         self._probabilities = probabilities
         self._records = reader_of_all(list(self._bundles.values()), model).read(
             source,
@@ -172,7 +173,7 @@ class Answers:
             yield bundle.answers.row(record, outputs, probabilities=self._probabilities)
 
 
-def reader_of_all(bundles: "list[Bundle]", model: str) -> "Aim":
+def reader_of_all(bundles: "list[Answering]", model: str) -> "Aim":
     """What reads a file so that every task can answer it: a tagger knows one format more than the others.
 
     Raises:

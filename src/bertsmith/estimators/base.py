@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 
@@ -11,15 +10,15 @@ from bertsmith.errors import UserError
 from bertsmith.estimators.parameters import Parameters
 from bertsmith.finetuning import Outputs
 from bertsmith.recipes import (
-    Bundle,
+    Answering,
     FinetuneRecipe,
     FinetuneResult,
     LabelType,
     finetune,
     finetune_recipe,
-    load_bundle,
+    load_model,
     make_splits,
-    save_bundle,
+    save_model,
 )
 from bertsmith.training import DeviceName, progress_listener, resolve_device
 
@@ -117,16 +116,16 @@ class TextEstimator(Parameters, ABC):
         Raises:
             UserError: the folder cannot be written, or there is nothing to save yet.
         """
-        save_bundle(self._fitted(), Path(folder))
+        save_model(self._fitted(), Path(folder))
 
     @classmethod
     def load(cls: type[T], folder: str | Path, *, device: DeviceName = "auto") -> T:
-        """Read a model that `save` or `bertsmith finetune` wrote.
+        """Read a model that `save` or `bertsmith finetune` wrote, or an ensemble of several.
 
         Raises:
             UserError: there is none, or it does something else.
         """
-        bundle = load_bundle(folder)
+        bundle = load_model(folder)
         kind = bundle.answers.name
         if kind not in cls.tasks:
             raise UserError(f"{folder} holds a {kind} model; load it with {FRONTS[kind]}", code="wrong_task")
@@ -144,10 +143,10 @@ class TextEstimator(Parameters, ABC):
         recipe = self.recipe(**made.task)
         listeners = (progress_listener(),) if self.verbose else ()
         self.result_: FinetuneResult = finetune(recipe, make_splits(made.rows, recipe), listeners=listeners)
-        self._take(replace(self.result_.bundle, label_type=made.label_type))
+        self._take(self.result_.bundle.but(label_type=made.label_type))
 
     @classmethod
-    def of_bundle(cls: type[T], bundle: Bundle, *, device: DeviceName = "auto") -> T:
+    def of_bundle(cls: type[T], bundle: Answering, *, device: DeviceName = "auto") -> T:
         """An estimator of a model that is there already."""
         estimator = cls(device=device)
         estimator._take(bundle)
@@ -161,7 +160,7 @@ class TextEstimator(Parameters, ABC):
             UserError: texts and labels do not fit.
         """
 
-    def _take(self, bundle: Bundle) -> None:
+    def _take(self, bundle: Answering) -> None:
         """Adopt a trained model."""
         self._bundle = bundle
 
@@ -171,7 +170,7 @@ class TextEstimator(Parameters, ABC):
         records = [Record(text, pair) for text, pair in _together(texts)]
         return bundle.outputs(bundle.prepare(records), device=resolve_device(self.device))
 
-    def _fitted(self) -> Bundle:
+    def _fitted(self) -> Answering:
         if not hasattr(self, "_bundle"):
             raise UserError(f"this {type(self).__name__} is not fitted yet; call fit or load first", code="not_fitted")
         return self._bundle

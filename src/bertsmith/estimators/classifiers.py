@@ -7,7 +7,7 @@ import numpy as np
 from bertsmith.estimators.base import Given, Labelled, TextEstimator, Texts, records_of
 from bertsmith.estimators.inputs import LabelSets, label_sets, label_type, pairs_of_texts, plain, strings, typed
 from bertsmith.finetuning import MultiLabelAnswers
-from bertsmith.recipes import Bundle
+from bertsmith.recipes import Answering
 
 T = TypeVar("T", bound="LabelEstimator")
 
@@ -64,7 +64,7 @@ class LabelEstimator(TextEstimator):
             input_tags=InputTags(one_d_array=True, two_d_array="pair" in self.tasks, string=True),
         )
 
-    def _take(self, bundle: Bundle) -> None:
+    def _take(self, bundle: Answering) -> None:
         """Adopt a trained model; its labels become again what they were."""
         super()._take(bundle)
         names = [typed(label, bundle.label_type) for label in bundle.labels]

@@ -10,7 +10,7 @@ from bertsmith.errors import UserError
 from bertsmith.estimators.base import Given, Labelled, TextEstimator, Texts
 from bertsmith.estimators.inputs import plain, strings
 from bertsmith.finetuning import TaggingAnswers
-from bertsmith.recipes import Bundle
+from bertsmith.recipes import Answering
 from bertsmith.text.tags import is_tag
 from bertsmith.text.units import text_of_tokens
 from bertsmith.training import resolve_device
@@ -87,7 +87,7 @@ class Tagger(TextEstimator):
             input_tags=InputTags(one_d_array=True, two_d_array=False, string=True),
         )
 
-    def _take(self, bundle: Bundle) -> None:
+    def _take(self, bundle: Answering) -> None:
         super()._take(bundle)
         assert isinstance(bundle.answers, TaggingAnswers)
         self.classes_ = np.array(bundle.answers.types)

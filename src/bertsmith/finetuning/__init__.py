@@ -39,6 +39,7 @@ from bertsmith.finetuning.reading import Reading, TextBatch, pack_readings
 from bertsmith.finetuning.sampling import Fixed, Proportional, Sampling, Temperature, order_of_epoch, quotas
 from bertsmith.finetuning.targets import Targets
 from bertsmith.finetuning.task import Task, require_fit, upgraded
+from bertsmith.finetuning.together import predict_together
 from bertsmith.finetuning.updates import LabelledUpdates
 from bertsmith.finetuning.warm_start import ClassBatch, ClassUpdates, Warmer, WarmStart, pairs_of_classes
 from bertsmith.text.shortening import Truncated, shorten
@@ -97,6 +98,7 @@ __all__ = [
     "pack_readings",
     "pairs_of_classes",
     "predict",
+    "predict_together",
     "prepare",
     "quotas",
     "require_fit",

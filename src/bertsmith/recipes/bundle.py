@@ -1,7 +1,7 @@
 """A trained model as a folder: Hugging Face layout, plus what is needed to answer as it was evaluated."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -50,6 +50,10 @@ class Bundle:
     family: str
     precision: Precision = "auto"
     label_type: LabelType = "str"
+
+    def but(self, *, label_type: LabelType) -> "Bundle":
+        """The same for labels of this type in Python."""
+        return replace(self, label_type=label_type)
 
     @property
     def answers(self) -> Answers:

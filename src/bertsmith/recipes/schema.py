@@ -194,13 +194,29 @@ def finetune_recipe(
     Raises:
         UserError: a field is unknown or its value does not fit.
     """
-    below = with_named_task(read_yaml(file)) if file else {}
+    chosen = chosen_values(given=given, below=read_yaml(file) if file else {}, settings=settings)
+    return recipe_of(chosen, where=str(file) if file else None)
+
+
+def chosen_values(
+    *, given: Mapping[str, Any], below: Mapping[str, Any], settings: Sequence[str] = ()
+) -> dict[str, Any]:
+    """What was chosen, without defaults: what a file says (`below`), then the options given, then `--set`."""
+    lowest = with_named_task(below)
     if given.get("start"):
-        below = merged(below, {"start": {"model": None, "encoder": None}})
-    chosen = with_settings({"start": {}, **merged(below, with_named_task(given))}, settings)
+        lowest = merged(lowest, {"start": {"model": None, "encoder": None}})
+    return with_settings({"start": {}, **merged(lowest, with_named_task(given))}, settings)
+
+
+def recipe_of(chosen: Mapping[str, Any], *, where: str | None = None) -> FinetuneRecipe:
+    """Complete what was chosen by the defaults that fit the task and the start.
+
+    Raises:
+        UserError: a field is unknown or its value does not fit.
+    """
     if isinstance(chosen["start"], Mapping) and chosen["start"].get("encoder"):
         chosen = merged(merged(FROM_RANDOM_WEIGHTS, usual_for(chosen.get("task"))), chosen)
-    return parse_config(FinetuneRecipe, chosen, where=str(file) if file else None)
+    return parse_config(FinetuneRecipe, chosen, where=where)
 
 
 def require_corpus(chosen: Mapping[str, Any]) -> None:

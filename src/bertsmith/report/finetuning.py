@@ -66,9 +66,9 @@ def finetune_report(
         train_source=result.splits.train.source,
         train_texts=len(result.splits.train.records),
         labels=result.bundle.answers.shown,
-        splits=[_split(name, measured) for name, measured in result.measured.items()],
+        splits=[split_of(name, measured) for name, measured in result.measured.items()],
         truncation=Truncation(
-            strategy=_strategy(document),
+            strategy=described_strategy(document),
             whole=not isinstance(document, Truncate),
             why=result.why,
             max_length=result.bundle.max_length,
@@ -111,13 +111,15 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in names}}
 
 
-def _strategy(document: ReadDocument) -> str:
+def described_strategy(document: ReadDocument) -> str:
+    """What is read of long texts."""
     if isinstance(document, Chunks):
         return f"read in chunks, {document.most_chunks} at most, that are joined by {document.join}"
     return STRATEGIES[document.keep if isinstance(document, Truncate) else document.kind]
 
 
-def _split(name: str, measured: Measured) -> Split:
+def split_of(name: str, measured: Measured) -> Split:
+    """A measured split as the sections of a report want it."""
     records = measured.rows.records
     return Split(
         name="dev" if name == "dev" else "test",
@@ -160,7 +162,7 @@ def _setup(result: FinetuneResult) -> dict[str, str]:
         "Seed": str(recipe.seed),
         "Device": str(result.device),
         "Precision": recipe.precision,
-        "Features": _features(recipe.features),
+        "Features": described_features(recipe.features),
         "Epochs": f"{result.training.epochs:g}",
         "Texts an update": str(recipe.batches.batch_size),
         "Tricks": tricks_used(recipe),
@@ -178,7 +180,8 @@ def _warmed(result: FinetuneResult) -> dict[str, str]:
     return {"Warm start": f"{told}, {duration(warmed.seconds)}"}
 
 
-def _features(features: Features) -> str:
+def described_features(features: Features) -> str:
+    """How hidden states become vectors, in words."""
     layers = features.layers
     told = f"layer {layers.number}" if isinstance(layers, One) else f"the {layers.kind} of layers {layers.numbers}"
     return f"{features.pooling} of {told}"

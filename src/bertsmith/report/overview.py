@@ -56,13 +56,14 @@ def tile(metric: str, value: float, interval: Interval | None = None) -> Html:
 def headline(split: Split) -> Html:
     """The figures of a split, large."""
     tiles = (tile(metric, value, split.intervals.get(metric)) for metric, value in split.metrics.items())
-    remark = {
+    usual = {
         "dev": "The best weights were chosen on these texts, so the numbers are a little optimistic.",
         "test": "None of these texts took part in training or in choosing the weights.",
-    }[split.name]
+    }
+    remark, called = split.remark or usual[split.name], split.called or split.name
     return tag(
         "div",
-        tag("h2", f"On {split.name}: {counted(split.rows, 'text')} ", tag("small", f"({split.source})")),
+        tag("h2", f"On {called}: {counted(split.rows, 'text')} ", tag("small", f"({split.source})")),
         tag("div", *tiles, class_="tiles"),
         tag("p", remark, _floor(split), class_="remark"),
         class_="headline",

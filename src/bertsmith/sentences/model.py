@@ -53,7 +53,7 @@ class SentenceEmbedder(nn.Module):
         _require_width(task.whitening, widths[-1], "whitening")
         self.whitening = None if task.whitening is None else Whitening(widths[-1], task.whitening)
         _require_width(task.dim, task.whitening or widths[-1], "dim")
-        self.pooled_width, self.whitened_width = self.features.width, widths[-1]
+        self.pooled_width, self.projected_width = self.features.width, widths[-1]
         self.width = task.dim or task.whitening or widths[-1]
 
     def forward(self, batch: PackedBatch) -> Float[Tensor, "texts width"]:
