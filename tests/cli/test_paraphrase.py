@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ..tiny import call
+from ..tiny import SHAPE, call
 from ..writing import NEAR, write_model
 
 FIXTURES = Path(__file__).parents[1] / "encoder" / "tensorflow" / "fixtures"
@@ -86,6 +86,26 @@ def test_a_fine_tuned_classifier_does_not_write(trained, capsys):
     told = call(capsys, "paraphrase", "--model", trained / "out", "a text", "--json")
     assert told.code == 2
     assert told.json["error"]["code"] == "no_language_model"
+
+
+def test_any_model_of_unilm_writes(tmp_path, capsys):
+    lines = ["我们昨天在北京吃了火锅，味道真的很好。", "今天的天气不错，适合出去走走！", "快递到了以后请给我打电话。"]
+    (tmp_path / "corpus.txt").write_text("\n\n".join("\n".join(lines * 4) for _ in range(12)) + "\n", encoding="utf-8")
+    (tmp_path / "shape.json").write_text(json.dumps(SHAPE))
+    shape = ["--encoder", tmp_path / "shape.json", "--set", "start.vocabulary.size=120", "--max-length", "32"]
+    for objective, form in (("unilm", {"kind": "appended_mask"}), ("bert", None)):
+        out = tmp_path / objective
+        line = ["pretrain", "--objective", objective, "--corpus", tmp_path / "corpus.txt", *shape, "--steps", "2"]
+        told = call(capsys, *line, "--batch-size", "4", "--out", out, "--json")
+        assert told.code == 0, told.err
+        config = json.loads((out / "config.json").read_text())
+        assert config.get("bertsmith", {}).get("generation", {}).get("form") == form
+        said = call(capsys, "paraphrase", "--model", out, "今天的天气", "--n", "2", "--json", *NEAR)
+        if form is None:
+            assert said.json["error"]["code"] == "not_generative"
+        else:
+            assert said.code == 0, said.err
+            assert len(said.json["results"][0]["similar"]) == 2
 
 
 # convert
