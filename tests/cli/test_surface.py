@@ -47,7 +47,16 @@ OPTIONS = {
     "search": {"--index", "--input", "--top", "--hybrid", "--rerank", "--where", "--qrels", "--model", "--columns"},
     "mine pairs": {"--index", "--top", "--threshold", "--distinct", "--output"},
     "mine clusters": {"--index", "--threshold", "--kind", "--least", "--output"},
-    "mine negatives": {"--index", "--input", "--output", "--negatives", "--columns", "--rerank", "--model"},
+    "mine negatives": {
+        "--index",
+        "--input",
+        "--output",
+        "--negatives",
+        "--columns",
+        "--positive",
+        "--rerank",
+        "--model",
+    },
     "mask": {"--objective", "--model", "--variant", "--entities", "--similar", "--html"},
     "paraphrase": {"--model", "--n", "--input", "--output", "--columns", "--threshold", "--judge"},
     "pretrain": {
