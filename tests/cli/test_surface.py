@@ -32,6 +32,7 @@ OPTIONS = {
     }
     | TRAINS,
     "folds": {"--out", "--k"} | MANY,
+    "ladder": {"--out", "--dev", "--rungs", "--seeds", "--in-domain", "--extra"} | MANY,
     "mask": {"--objective", "--model", "--variant", "--entities", "--similar", "--html"},
     "pretrain": {
         *("--out", "--objective", "--corpus", "--model", "--encoder", "--steps", "--batch-size", "--max-length"),
