@@ -57,6 +57,7 @@ OPTIONS = {
         "--rerank",
         "--model",
     },
+    "ladder": {"--out", "--dev", "--rungs", "--seeds", "--in-domain", "--extra"} | MANY,
     "mask": {"--objective", "--model", "--variant", "--entities", "--similar", "--html"},
     "paraphrase": {"--model", "--n", "--input", "--output", "--columns", "--threshold", "--judge"},
     "pretrain": {
