@@ -10,13 +10,14 @@ import pytest
 import yaml
 
 from bertsmith.cli import main
+from bertsmith.cli.tasks import read_recipe
 from bertsmith.experiments import tune_recipe
-from bertsmith.recipes import finetune_recipe
 from tests.docs.documents import DOCUMENTS, ROOT, RUN, SHOWN, Block, blocks
 
 TINY = {
     "finetune": ["--set", "budget.max_steps=2", "--device", "cpu"],
     "pretrain": ["--set", "budget.max_steps=2", "--set", "texts.batch_size=4", "--device", "cpu"],
+    "contrast": ["--set", "budget.max_steps=2", "--device", "cpu"],
     "demo": ["--set", "budget.max_steps=2", "--device", "cpu"],
     "tune": ["--set", "budget.max_steps=2", "--device", "cpu"],
     "folds": ["--set", "budget.max_steps=2", "--device", "cpu"],
@@ -75,4 +76,4 @@ def run_yaml(block: Block) -> None:
     Path(name).write_text(block.text, encoding="utf-8")
     readers = {"tune": tune_recipe}
     kind = str(yaml.safe_load(block.text).get("kind", "finetune"))
-    readers.get(kind, finetune_recipe)(given={}, file=Path(name))
+    readers.get(kind, read_recipe)(given={}, file=Path(name))

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from bertsmith.cli import main
+from bertsmith.experiments import ladder_recipe
 from bertsmith.recipes import FinetuneRecipe, MultiTaskRecipe
 from tests.docs.documents import ROOT
 
@@ -50,8 +51,20 @@ COMMANDS = {
 }
 """The command of each kind of recipe, and what it is given beside it."""
 
+EXPERIMENTS = {"ladder": ladder_recipe}
+"""Recipes of many runs are read only."""
 
-@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.name)
+
+def _kind(path: Path) -> str:
+    return str(yaml.safe_load(path.read_text(encoding="utf-8")).get("kind", "finetune"))
+
+
+@pytest.mark.parametrize("path", [path for path in RECIPES if _kind(path) in EXPERIMENTS], ids=lambda path: path.name)
+def test_recipes_of_experiments_are_read(path: Path):
+    EXPERIMENTS[_kind(path)](given={}, file=path)
+
+
+@pytest.mark.parametrize("path", [path for path in RECIPES if _kind(path) in COMMANDS], ids=lambda path: path.name)
 def test_recipes_run(path: Path, workplace: Path):
     values = yaml.safe_load(path.read_text(encoding="utf-8"))
     command, more = COMMANDS[values.get("kind", "finetune")]

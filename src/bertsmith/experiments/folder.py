@@ -5,14 +5,15 @@ import shutil
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from bertsmith.experiments.places import JOURNAL, SPLITS, TRIALS
+from bertsmith.experiments.places import ENCODERS, JOURNAL, SPLITS, TRIALS
 from bertsmith.files import atomic_folder, write_text, writing
 from bertsmith.recipes import METRICS, RECIPE
 
 BEST, ENSEMBLE, TABLE = "best", "ensemble", "trials.csv"
+LADDER, LADDER_RECIPE = "ladder.json", "ladder.yaml"
 LEFT = (
     *(METRICS, "config.json", "report.html", "README.md", TABLE, "predictions_folds.jsonl", "predictions_test.jsonl"),
-    *(BEST, ENSEMBLE, "members", JOURNAL, SPLITS, TRIALS),
+    *(BEST, ENSEMBLE, "members", JOURNAL, SPLITS, TRIALS, LADDER, LADDER_RECIPE, ENCODERS),
 )
 """What an experiment leaves in its folder beside `recipe.yaml`, what tells that it is complete first."""
 

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+from jaxtyping import Int
+
 from bertsmith.finetuning import Truncated
 from bertsmith.recipes.folder import SNAPSHOTS, prepare_folder
 from bertsmith.recipes.prepared import PreparedRun, prepared_run
@@ -74,12 +77,19 @@ def finetune(
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """What a run would do: rows and losses by truncation of each split, parameter groups, what is to be said."""
+    """What a run would do: rows and losses by truncation of each split, parameter groups, what is to be said.
+
+    `lengths` are tokens of the training texts before any shortening, special tokens included; `max_length` is what
+    is read at a time, `num_layers` those of the encoder.
+    """
 
     rows: dict[str, int]
     truncated: dict[str, Truncated]
     groups: tuple[ParameterGroup, ...]
     notes: tuple[str, ...]
+    lengths: Int[np.ndarray, "texts"]
+    max_length: int
+    num_layers: int
 
 
 def rehearse(recipe: FinetuneRecipe, splits: Splits) -> Rehearsal:
@@ -96,6 +106,9 @@ def rehearse(recipe: FinetuneRecipe, splits: Splits) -> Rehearsal:
         truncated={name: prepared.truncated for name, prepared in run.prepared.items()},
         groups=run.groups,
         notes=run.notes,
+        lengths=run.prepared["train"].full_lengths,
+        max_length=run.bundle.max_length,
+        num_layers=run.model.encoder.config.num_layers,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from bertsmith.data import Record
@@ -226,6 +227,9 @@ def rehearse_multitask(recipe: MultiTaskRecipe, splits: TaskSplits) -> Rehearsal
         },
         groups=run.groups,
         notes=run.notes,
+        lengths=np.concatenate([one.prepared["train"].full_lengths for one in run.tasks.values()]),
+        max_length=max(one.bundle.max_length for one in run.tasks.values()),
+        num_layers=run.model.encoder.config.num_layers,
     )
 
 

@@ -1,8 +1,11 @@
 """One self-contained HTML page and one model card per run: pure functions of plain values."""
 
 from bertsmith.report.card import model_card
+from bertsmith.report.contrast import contrast_report, write_contrast
+from bertsmith.report.contrast_card import sentence_card
 from bertsmith.report.finetuning import finetune_report
 from bertsmith.report.folds import write_folds
+from bertsmith.report.laddered import write_climbed
 from bertsmith.report.masking import mask_page
 from bertsmith.report.multitask import MultiTaskReport, multitask_card, multitask_page, multitask_report
 from bertsmith.report.outputs import write_multitask, write_outputs, write_pretrained
@@ -45,6 +48,7 @@ __all__ = [
     "Speed",
     "Split",
     "Truncation",
+    "contrast_report",
     "courses",
     "finetune_report",
     "mask_page",
@@ -56,7 +60,10 @@ __all__ = [
     "pretrain_page",
     "pretraining_card",
     "run_page",
+    "sentence_card",
     "sts_page",
+    "write_climbed",
+    "write_contrast",
     "write_folds",
     "write_multitask",
     "write_outputs",

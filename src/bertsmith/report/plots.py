@@ -190,13 +190,16 @@ def _from_zero(steps: Int[np.ndarray, " evaluations"]) -> tuple[float, float]:
     return 0.0, 1.05 * max(int(steps.max()), 1)
 
 
-def inline_svg(name: str, description: str, draw: Any) -> Html:
-    """Draw into fresh axes and bring the picture into the page: its colours, no fixed size, its own ids."""
+def inline_svg(name: str, description: str, draw: Any, *, size: tuple[float, float] = (4.2, 2.7)) -> Html:
+    """Draw into fresh axes and bring the picture into the page: its colours, no fixed size, its own ids.
+
+    `size` is in inches; only its proportions, and how large letters are in it, show.
+    """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     with rc_context({**_STYLE, "svg.hashsalt": name}):
-        picture = Figure(figsize=(4.2, 2.7), layout="constrained")
+        picture = Figure(figsize=size, layout="constrained")
         draw(picture.add_subplot())
         buffer = StringIO()
         picture.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
@@ -207,7 +210,7 @@ def inline_svg(name: str, description: str, draw: Any) -> Html:
     drawing = re.sub(r'(url\(#|href="#)', rf"\1{name}-", drawing)
     for colour, variable in _VARIABLES.items():
         drawing = drawing.replace(colour, f"var({variable})")
-    size = re.search(r'viewBox="([^"]*)"', drawing)
-    assert size is not None, "matplotlib writes a viewBox"
-    opening = f'<svg class="plot" role="img" aria-label="{safe(description)}" viewBox="{size[1]}">'
+    box = re.search(r'viewBox="([^"]*)"', drawing)
+    assert box is not None, "matplotlib writes a viewBox"
+    opening = f'<svg class="plot" role="img" aria-label="{safe(description)}" viewBox="{box[1]}">'
     return Html(re.sub(r"<svg[^>]*>", opening, drawing, count=1))
