@@ -160,7 +160,7 @@ def test_what_cannot_be_searched_is_refused(more, words, files, capsys, inline):
 
 
 def test_interrupted_and_resumed(files, capsys, monkeypatch):
-    more = ("--grid", "lr=1e-3,1e-2", "--set", "snapshot_every=5", "--set", "budget.epochs=60")
+    more = ("--grid", "lr=1e-3,1e-2", "--set", "snapshot_every=2", "--set", "budget.epochs=40")
     full = [sys.executable, "-m", "bertsmith", *map(str, tune(files, *more))]
     process = subprocess.Popen(full, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     until = time.monotonic() + 200

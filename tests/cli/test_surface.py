@@ -23,6 +23,13 @@ MANY = {
 }
 OPTIONS = {
     "check": {"--train", "--dev", "--test", "--model", "--task", "--columns", "--max-length"},
+    "convert": {"--from", "--out", "--config", "--part", "--trained-as"},
+    "contrast": {
+        *("--out", "--method", "--model", "--encoder", "--train", "--dev", "--test", "--exclude", "--columns"),
+        *("--teacher", "--then", "--steps", "--epochs", "--batch-size", "--lr", "--max-length", "--dropout"),
+        "--dry-run",
+    }
+    | TRAINS,
     "demo": {"--out", "--language"} | TRAINS,
     "doctor": set(),
     "evaluate": {"--model", "--data", "--task", "--columns"},
@@ -32,8 +39,27 @@ OPTIONS = {
     }
     | TRAINS,
     "folds": {"--out", "--k"} | MANY,
+    "index": {
+        *("--out", "--model", "--input", "--kind", "--hybrid", "--columns", "--id", "--add", "--delete"),
+        *("--delete-file", "--compact", "--verify"),
+    }
+    | TRAINS,
+    "search": {"--index", "--input", "--top", "--hybrid", "--rerank", "--where", "--qrels", "--model", "--columns"},
+    "mine pairs": {"--index", "--top", "--threshold", "--distinct", "--output"},
+    "mine clusters": {"--index", "--threshold", "--kind", "--least", "--output"},
+    "mine negatives": {
+        "--index",
+        "--input",
+        "--output",
+        "--negatives",
+        "--columns",
+        "--positive",
+        "--rerank",
+        "--model",
+    },
     "ladder": {"--out", "--dev", "--rungs", "--seeds", "--in-domain", "--extra"} | MANY,
     "mask": {"--objective", "--model", "--variant", "--entities", "--similar", "--html"},
+    "paraphrase": {"--model", "--n", "--input", "--output", "--columns", "--threshold", "--judge"},
     "pretrain": {
         *("--out", "--objective", "--corpus", "--model", "--encoder", "--steps", "--batch-size", "--max-length"),
         *("--lr", "--entities", "--similar", "--shards", "--processes", "--preset", "--exclude", "--epochs"),
@@ -43,7 +69,17 @@ OPTIONS = {
     "tune": {"--out", "--dev", "--grid", "--search", "--tpe", "--seeds", "--prune"} | MANY,
     "vocabulary extend": {"--model", "--out", "--words", "--corpus", "--size"},
     "vocabulary prune": {"--model", "--out", "--corpus", "--min-count", "--size"},
-    "predict": {"--model", "--input", "--output", "--task", "--columns", "--probabilities"},
+    "predict": {
+        *("--model", "--input", "--output", "--task", "--columns", "--probabilities", "--prompt", "--prompt-pair"),
+    },
+    "encode": {
+        *("--model", "--input", "--output", "--pooling", "--normalize", "--whiten", "--whiten-on", "--dim"),
+        *("--prompt", "--max-length", "--columns", "--lines", "--save"),
+    },
+    "sts": {
+        *("--model", "--data", "--pooling", "--whiten", "--whiten-on", "--dim", "--prompt", "--prompt-pair"),
+        *("--max-length", "--columns", "--report"),
+    },
 }
 """Frozen: a new setting goes into the recipe, where --set reaches it."""
 HEAVY = ("torch", "transformers", "matplotlib", "pyarrow", "sklearn", "numpy", "huggingface_hub", "tokenizers")
@@ -124,13 +160,16 @@ def test_check_of_bad_data_tells_all_in_one_object(files, capsys):
 
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_demo(language, tmp_path, capsys):
-    quick = ["--set", "budget.max_steps=2", "--set", "start.vocabulary.size=500"]
+    quick = ["--set", "budget.max_steps=2", "--set", "vectors.budget.max_steps=2"]
     told = call(capsys, "demo", "--out", tmp_path / "demo", "--language", language, "--json", *quick)
     assert told.code == 0, told.err
     assert told.json["steps"] == 2
     assert told.json["train_texts"] > (1000 if language == "zh" else 200)
     assert 0 < told.json["naive_bayes_test_accuracy"] <= 1
     assert all(answer["prediction"] in told.json["labels"] for answer in told.json["answers"])
+    assert {answer["question"] for answer in told.json["faq"]} == {answer["text"] for answer in told.json["answers"]}
+    assert all(answer["nearest"] and answer["answer"] for answer in told.json["faq"])
+    assert len(told.json["similar"]) <= 3
     assert (tmp_path / "demo" / "model" / "report.html").stat().st_size > 10_000
     again = call(capsys, "demo", "--out", tmp_path / "demo", "--language", language, "--resume", *quick)
     assert again.code == 0, again.err

@@ -51,7 +51,7 @@ def test_finish_projects_whitens_cuts_and_norms(encoder):
     white = ((hidden - embedder.whitening.mean) @ embedder.whitening.matrix)[:, :4]
     assert_close(embedder.finish(pooled, normalize=False), white)
     assert_close(embedder.finish(pooled), white / white.norm(dim=1, keepdim=True))
-    assert (embedder.pooled_width, embedder.whitened_width, embedder.width) == (16, 10, 4)
+    assert (embedder.pooled_width, embedder.projected_width, embedder.width) == (16, 10, 4)
 
 
 def test_several_in_one_pass(encoder):

@@ -10,6 +10,7 @@ from bertsmith.data.checking import (
     refuse_errors,
     require_trainable,
 )
+from bertsmith.data.items import ItemColumns, ItemFile, ItemKind, TextItem, read_items
 from bertsmith.data.qrels import read_qrels
 from bertsmith.data.reading import column_names, read_records
 from bertsmith.data.record import Columns, Label, LabelKind, Marks, PairKind, Record
@@ -34,6 +35,9 @@ __all__ = [
     "CheckReport",
     "Columns",
     "Finding",
+    "ItemColumns",
+    "ItemFile",
+    "ItemKind",
     "Label",
     "LabelKind",
     "Marks",
@@ -42,6 +46,7 @@ __all__ = [
     "Scratch",
     "Sentence",
     "Split",
+    "TextItem",
     "TokenBudget",
     "VectorSink",
     "check_files",
@@ -52,6 +57,7 @@ __all__ = [
     "is_conll",
     "plan_batches",
     "plan_inference",
+    "read_items",
     "read_qrels",
     "read_records",
     "read_spans_of_row",

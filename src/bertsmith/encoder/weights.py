@@ -53,6 +53,11 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
+def has_weights(folder: Path) -> bool:
+    """Whether there is anything that `read_weights` would try to read."""
+    return any((folder / name).is_file() or (folder / f"{name}.index.json").is_file() for name in _NAMES)
+
+
 def _parts(folder: Path) -> list[Path]:
     for name in _NAMES:
         index = folder / f"{name}.index.json"
@@ -60,7 +65,8 @@ def _parts(folder: Path) -> list[Path]:
             return [folder / name]
         if index.is_file():
             return _indexed(folder, index)
-    found = ", ".join(sorted(path.name for path in folder.iterdir())[:12]) or "nothing"
+    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else ["no such folder"]
+    found = ", ".join(names[:12]) or "nothing"
     raise UserError(
         f"{folder} has no weights: expected {' or '.join(_NAMES)} (in one piece or with an index), found {found}",
         code="missing_weights",

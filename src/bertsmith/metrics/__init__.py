@@ -45,6 +45,7 @@ from bertsmith.metrics.ranking import auc, auc_interval, ranks
 from bertsmith.metrics.retrieval import Qrels, Rankings, RetrievalScores, retrieval_metrics, retrieval_scores
 from bertsmith.metrics.student import critical, two_sided
 from bertsmith.metrics.tally import Tally, accuracy, f1, macro_f1, precision, recall, tally
+from bertsmith.metrics.writing import Distinct, copy_rate, distinct
 
 __all__ = [
     "NOTHING",
@@ -53,6 +54,7 @@ __all__ = [
     "Calibration",
     "ClassScores",
     "Difference",
+    "Distinct",
     "Interval",
     "Qrels",
     "Rankings",
@@ -72,9 +74,11 @@ __all__ = [
     "classification_intervals",
     "classification_metrics",
     "confusion",
+    "copy_rate",
     "correlation_intervals",
     "correlation_metrics",
     "critical",
+    "distinct",
     "entity_intervals",
     "entity_metrics",
     "f1",

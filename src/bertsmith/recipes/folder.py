@@ -17,6 +17,8 @@ LEAVES = (
     *(RECIPE, LOG, STAGE_LOGS, METRICS, SNAPSHOTS, "predictions_*.jsonl", "report.html", "README.md"),
     *("config.json", "model.safetensors", "generator", FINAL),
     *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt"),
+    *("modules.json", "sentence_bert_config.json", "config_sentence_transformers.json"),
+    *("[0-9]_Pooling", "[0-9]_Dense", "[0-9]_Normalize"),
 )
 """What a run leaves in its folder."""
 

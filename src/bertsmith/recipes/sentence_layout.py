@@ -15,9 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bertsmith.encoder.weights import read_json
 from bertsmith.errors import UserError
-from bertsmith.features import Average, Features, One
+from bertsmith.features import Average, One
 from bertsmith.files import write_tensors, write_text
 from bertsmith.sentences import Projector, SentenceEmbedder, SentenceTask
 
@@ -26,7 +25,7 @@ UNKNOWN_THERE = "bertsmith.sentences.FeaturesUnknownToSentenceTransformers"
 """The module of vectors that sentence-transformers cannot make."""
 
 _POOLINGS = {"cls": "cls_token", "mean": "mean_tokens", "max": "max_tokens", "pooler": "cls_token"}
-_MODES = ("cls_token", "mean_tokens", "max_tokens", "mean_sqrt_len_tokens", "weightedmean_tokens", "lasttoken")
+MODES = ("cls_token", "mean_tokens", "max_tokens", "mean_sqrt_len_tokens", "weightedmean_tokens", "lasttoken")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,7 @@ def chain_of(embedder: SentenceEmbedder) -> list[Module]:
         mean, matrix = embedder.whitening.mean, embedder.whitening.matrix
         chain += [_dense(torch.eye(len(mean)), -mean), _dense(matrix.T)]
     if task.dim is not None:
-        chain.append(_dense(torch.eye(embedder.whitened_width)[: task.dim]))
+        chain.append(_dense(torch.eye(task.whitening or embedder.projected_width)[: task.dim]))
     return chain + ([Module("Normalize")] if task.normalize else [])
 
 
@@ -117,7 +116,7 @@ def _pooled(embedder: SentenceEmbedder) -> list[Module]:
     settings = {"word_embedding_dimension": embedder.pooled_width}
     if not isinstance(features.layers, One | Average):
         return [Module(UNKNOWN_THERE, settings)]
-    chosen = {f"pooling_mode_{mode}": mode == _POOLINGS[features.pooling] for mode in _MODES}
+    chosen = {f"pooling_mode_{mode}": mode == _POOLINGS[features.pooling] for mode in MODES}
     pooling = Module("Pooling", settings | chosen | {"include_prompt": True})
     top = embedder.encoder.config.num_layers
     if set(layers) == {top}:
@@ -139,13 +138,13 @@ def _dense(weight: Tensor, bias: Tensor | None = None, *, tanh: bool = False) ->
         "in_features": weight.shape[1],
         "out_features": weight.shape[0],
         "bias": bias is not None,
-        "activation_function": _ACTIVATIONS["tanh" if tanh else "none"],
+        "activation_function": ACTIVATIONS["tanh" if tanh else "none"],
     }
     tensors = {"linear.weight": weight} if bias is None else {"linear.weight": weight, "linear.bias": bias}
     return Module("Dense", settings, {name: tensor.detach().float() for name, tensor in tensors.items()})
 
 
-_ACTIVATIONS = {"none": "torch.nn.modules.linear.Identity", "tanh": "torch.nn.modules.activation.Tanh"}
+ACTIVATIONS = {"none": "torch.nn.modules.linear.Identity", "tanh": "torch.nn.modules.activation.Tanh"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,77 +179,6 @@ def read_listed(folder: Path) -> list[tuple[str, Path]]:
         if not place.resolve().is_relative_to(folder.resolve()):
             raise UserError(f"{path} names {place}, outside its folder", code="broken_json", where=str(path))
     return found
-
-
-def pooled_by(settings: Mapping[str, Any], where: str) -> Features:
-    """The features of their Pooling, old spelling or new.
-
-    Raises:
-        UserError: it pools as bertsmith cannot.
-    """
-    modes = settings.get("pooling_mode")
-    if modes is None:
-        modes = [mode for mode in _MODES if settings.get(f"pooling_mode_{mode}")] or ["mean_tokens"]
-    names = [str(mode).removesuffix("_token").removesuffix("_tokens") for mode in _as_list(modes)]
-    if len(names) != 1 or names[0] not in ("cls", "mean", "max"):
-        raise _unread(f"pools by {' and '.join(map(str, _as_list(modes)))}; cls, mean and max can be read", where)
-    return Features(pooling=names[0])
-
-
-def layers_by(settings: Mapping[str, Any], weights: Tensor, where: str) -> One | Average:
-    """The layers of their WeightedLayerPooling, as far as it is a plain mean of some.
-
-    Raises:
-        UserError: the weights differ, which bertsmith cannot read.
-    """
-    first = int(settings.get("layer_start", 4))
-    chosen = weights.nonzero().flatten()
-    if not len(chosen) or not torch.equal(weights[chosen], weights[chosen[:1]].expand(len(chosen))):
-        raise _unread(f"weighs layers by {weights.tolist()}; means of layers can be read", where)
-    numbers = tuple(int(place) + first for place in chosen)
-    return One(number=numbers[0]) if len(numbers) == 1 else Average(numbers=numbers)
-
-
-def activation_by(settings: Mapping[str, Any], where: str) -> str:
-    """The activation of their Dense, by our name.
-
-    Raises:
-        UserError: it has one that bertsmith has not, or is more than a dense layer.
-    """
-    name = str(settings.get("activation_function", _ACTIVATIONS["tanh"])).rpartition(".")[2]
-    known = {"Identity": "none", "Tanh": "tanh"}
-    if (
-        name not in known
-        or settings.get("use_residual")
-        or settings.get("module_input_name")
-        not in (
-            None,
-            "sentence_embedding",
-        )
-    ):
-        raise _unread(f"has a dense layer with {name}; Identity and Tanh on the sentence's vector can be read", where)
-    return known[name]
-
-
-def read_prompts(folder: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Prompts and similarity of config_sentence_transformers.json as fields of a task, and what to say of them."""
-    path = folder / PROMPTS
-    told = read_json(path) if path.is_file() else {}
-    prompts = {str(name): str(text) for name, text in (told.get("prompts") or {}).items() if text}
-    default = told.get("default_prompt_name")
-    fields: dict[str, Any] = {"prompts": prompts, "default_prompt": default if default in prompts else None}
-    similarity = told.get("similarity_fn_name") or "cosine"
-    if similarity in ("cosine", "dot"):
-        return {**fields, "similarity": similarity}, ()
-    return fields, (f"{path} wants {similarity} distances; bertsmith compares by cosine",)
-
-
-def _unread(what: str, where: str) -> UserError:
-    return UserError(f"{where} {what}; load this model with sentence-transformers", code="unknown_module", where=where)
-
-
-def _as_list(values: Any) -> Sequence[Any]:
-    return values if isinstance(values, list | tuple) else [values]
 
 
 def _write_json(path: Path, content: Any) -> None:

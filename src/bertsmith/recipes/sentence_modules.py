@@ -9,18 +9,10 @@ from bertsmith.config import parse_config
 from bertsmith.encoder.weights import read_json, read_weights
 from bertsmith.errors import UserError
 from bertsmith.features import Features
-from bertsmith.recipes.sentence_layout import (
-    READING,
-    Found,
-    activation_by,
-    layers_by,
-    pooled_by,
-    read_listed,
-    read_prompts,
-)
+from bertsmith.recipes.sentence_layout import Found, read_listed
+from bertsmith.recipes.sentence_reading import activation_by, layers_by, pooled_by, read_length, read_prompts
 from bertsmith.sentences import SentenceTask
 
-_READINGS = ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
 _UNWRITTEN = ("Dropout",)
 """Modules without an effect outside of training."""
 
@@ -100,14 +92,10 @@ class _Reader:
         if "features" not in self.fields:
             raise self.unread("has no Pooling")
         prompts, notes = read_prompts(self.folder)
-        reading = next(
-            (path for name in _READINGS if (path := encoder / f"sentence_{name}_config.json").is_file()),
-            encoder / READING,
-        )
-        told = read_json(reading) if reading.is_file() else {}
-        fields = {**self.fields, **prompts, "max_length": told.get("max_seq_length")}
+        length, lowercase = read_length(encoder)
+        fields = {**self.fields, **prompts, "max_length": length}
         task = parse_config(SentenceTask, fields, where=str(self.folder))
-        return Found(task, encoder, self.tensors, bool(told.get("do_lower_case")), notes)
+        return Found(task, encoder, self.tensors, lowercase, notes)
 
     def unread(self, what: str) -> UserError:
         """A refusal that names the folder."""

@@ -1,6 +1,8 @@
 """One self-contained HTML page and one model card per run: pure functions of plain values."""
 
 from bertsmith.report.card import model_card
+from bertsmith.report.contrast import contrast_report, write_contrast
+from bertsmith.report.contrast_card import sentence_card
 from bertsmith.report.finetuning import finetune_report
 from bertsmith.report.folds import write_folds
 from bertsmith.report.laddered import write_climbed
@@ -46,6 +48,7 @@ __all__ = [
     "Speed",
     "Split",
     "Truncation",
+    "contrast_report",
     "courses",
     "finetune_report",
     "mask_page",
@@ -57,8 +60,10 @@ __all__ = [
     "pretrain_page",
     "pretraining_card",
     "run_page",
+    "sentence_card",
     "sts_page",
     "write_climbed",
+    "write_contrast",
     "write_folds",
     "write_multitask",
     "write_outputs",

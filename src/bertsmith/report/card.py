@@ -47,7 +47,7 @@ def _header(report: RunReport) -> dict[str, Any]:
         "pipeline_tag": _pipeline(report),
         "tags": ["bertsmith", report.task],
         "base_model": report.base_model,
-        "metrics": _hub_metrics(report),
+        "metrics": hub_metrics(report),
         "model-index": _model_index(report),
     }
     return {name: value for name, value in header.items() if value}
@@ -57,7 +57,8 @@ def _pipeline(report: RunReport) -> str:
     return "token-classification" if report.task == "tagging" else "text-classification"
 
 
-def _hub_metrics(report: RunReport) -> list[str]:
+def hub_metrics(report: RunReport) -> list[str]:
+    """The names of the metrics on the hub."""
     names = report.held_out.metrics if report.held_out else ()
     return [_HUB_METRICS.get(name, name) for name in names]
 
