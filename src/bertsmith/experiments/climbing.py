@@ -23,6 +23,7 @@ from bertsmith.recipes import LOG, FinetuneRecipe, Splits
 
 DATA = "data"
 BASELINE = Option(name="baseline")
+NO_TIME = "the time that is left does not suffice"
 FEWEST = 2
 """Runs of an option that must come to their end."""
 
@@ -197,11 +198,19 @@ class _Climber:
         except UserError as error:
             return f"does not fit: {error.message.splitlines()[-1].strip()}"
         if option.encoder is None:
-            return "is what the recipe has already" if recipe == self.current.recipe else (None, recipe)
-        if self.facts.option(option) > self.runner.seconds_left:
-            return "the time that is left does not suffice"
-        made = self.workshop.made(option.encoder, self.current.recipe, seconds=self.runner.seconds_left)
+            if recipe == self.current.recipe:
+                return "is what the recipe has already"
+            return (None, recipe) if self._has_time(option, recipe) else NO_TIME
+        made = self.workshop.found(option.encoder, self.current.recipe)
+        if made is None and not self._has_time(option, None):
+            return NO_TIME
+        made = made or self.workshop.made(option.encoder, self.current.recipe, seconds=self.runner.seconds_left)
         return (made, changed(self._values(option, made), BASELINE)) if made.why is None else made.why
+
+    def _has_time(self, option: Option, recipe: FinetuneRecipe | None) -> bool:
+        """Whether the runs of an option can end in time, or have ended before."""
+        known = recipe is not None and all(self.runner.known(trial) for trial in self._trials(recipe, ""))
+        return known or self.facts.option(option) <= self.runner.seconds_left
 
     def _values(self, option: Option, made: Made | None) -> dict[str, object]:
         """What is chosen with an option, starting from the encoder made for it."""
