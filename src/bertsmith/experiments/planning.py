@@ -112,7 +112,8 @@ def plan(
     """Choose the options to climb with: all, or the most promising that fit into `seconds`.
 
     `why_not` names rungs (option None) and options that are not for this task. `shares` are the points of the curve
-    and their cost, the most important first. Nothing that was measured on dev decides, so the plan promises nothing it should not know.
+    and their cost, the most important first. Nothing that was measured on dev decides, so the number of comparisons
+    is known before the first.
     """
     budget = float("inf") if seconds is None else seconds * USABLE
     chosen_shares = tuple(_fitting(shares, min(budget, budget * FOR_THE_CURVE)))
