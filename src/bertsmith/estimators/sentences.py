@@ -1,5 +1,6 @@
 """Texts to vectors."""
 
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,13 @@ from bertsmith.errors import UserError
 from bertsmith.estimators.inputs import plain
 from bertsmith.estimators.parameters import Parameters
 from bertsmith.metrics import normed
-from bertsmith.recipes import SentenceBundle, fit_whitening, load_sentence_bundle, save_sentence_bundle
+from bertsmith.recipes import (
+    SentenceBundle,
+    fit_whitening,
+    is_sentence_encoder,
+    load_sentence_bundle,
+    save_sentence_bundle,
+)
 from bertsmith.recipes.encoding import EncodingWatch
 from bertsmith.sentences import TextCounts
 from bertsmith.training import DeviceName, Precision, resolve_device
@@ -24,7 +31,8 @@ class SentenceEncoder(Parameters):
     """A vector for every text: numpy, float32, in the order of the texts.
 
     `model` is a sentence encoder (ours or of sentence-transformers) or any encoder: a bundled name, a folder, a
-    hub id. What is None stays as the model says; an encoder that does not say how it pools gets `first-last-avg`.
+    hub id. What is None stays as the model says; an encoder that does not say how it pools gets `first-last-avg`,
+    with a warning. `notes_` are what was found when it was loaded.
     `counts_` tells what was read last: texts, tokens, how many were shortened, blank or unknown.
 
     >>> SentenceEncoder("path").encode(["...", "..."], normalize=True)  # doctest: +SKIP
@@ -68,6 +76,8 @@ class SentenceEncoder(Parameters):
                 precision=self.precision,
             )
             self.notes_ = self._bundle.notes
+            if self.pooling is None and not is_sentence_encoder(self.model):
+                warnings.warn(f"{self.model} does not say how it pools: {self._bundle.task.pooling}", stacklevel=3)
         return self._bundle
 
     @property
