@@ -45,11 +45,17 @@ PLACES = {
     "src/bertsmith/assets/demo/en_questions.csv": "English customer questions with intent and group of wordings",
     "src/bertsmith/assets/demo/zh_answers.csv": "an answer for every group of Chinese questions",
     "src/bertsmith/assets/demo/zh_questions.csv": "Chinese customer questions with intent and group of wordings",
+    "src/bertsmith/assets/published": "scores that papers and their authors published",
+    "src/bertsmith/assets/published/sts.tsv": "rank correlations on scored pairs, by set, model, pooling and method",
+    "src/bertsmith/assets/encoders": "encoders that come with the package",
+    "src/bertsmith/assets/encoders/tiny-zh": "the small Chinese encoder: weights in float16, vocabulary, model card",
     "src/bertsmith/report/page.css": "how a report looks, in light and dark",
     "src/bertsmith/report/page.js": "the few lines of script of a report",
 }
 """What no docstring says."""
 
+CLOSED = ("src/bertsmith/assets/encoders/tiny-zh",)
+"""Folders of the package whose files are not listed."""
 OPENED = ("docs", "examples", "recipes", "tools")
 """Folders beside `src` and `tests` whose files are listed one by one."""
 
@@ -69,7 +75,8 @@ def source_lines() -> list[str]:
 
 def test_lines() -> list[str]:
     """The folders of tests."""
-    folders = sorted({path.parent for path in ours(ROOT / "tests")} - {ROOT / "tests"})
+    tests = ROOT / "tests"
+    folders = sorted({tests / path.relative_to(tests).parts[0] for path in ours(tests) if path.parent != tests})
     return [entry(ROOT / "tests", 0), *(entry(folder, 1) for folder in folders)]
 
 
@@ -116,6 +123,8 @@ def docstring_line(path: Path) -> str:
 
 def _tree(folder: Path, files: Sequence[Path], depth: int) -> Iterator[str]:
     yield entry(folder, depth)
+    if folder.relative_to(ROOT).as_posix() in CLOSED:
+        return
     inside = {folder / path.relative_to(folder).parts[0] for path in files}
     for path in sorted(inside, key=lambda path: (path.is_file(), path.name)):
         if path.is_dir():

@@ -15,7 +15,7 @@ from markers import update
 from pydantic.fields import FieldInfo
 
 from bertsmith.config import Config
-from bertsmith.recipes import FinetuneRecipe
+from bertsmith.recipes import FinalStage, FinetuneRecipe, MultiTaskRecipe, TaskRecipe
 from bertsmith.recipes.schema import FROM_RANDOM_WEIGHTS
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "recipe.md"
@@ -25,9 +25,18 @@ _TYPES = {"integer": "whole number", "number": "number", "string": "text", "bool
 
 
 def reference() -> str:
-    """All sections: the recipe itself, every config inside it, and what random weights change."""
+    """All sections: the recipe itself, every config inside it, what random weights change, and several tasks."""
     sections = dict.fromkeys(_sections(FinetuneRecipe, ()))
-    return "\n" + "\n".join([*sections, _random_weights()]) + "\n"
+    return "\n" + "\n".join([*sections, _random_weights(), "", *_several_tasks()]) + "\n"
+
+
+def _several_tasks() -> Iterator[str]:
+    """What a recipe of several tasks has of its own; the parts it shares with one task stand above."""
+    yield _section(MultiTaskRecipe, (), title="A recipe of several tasks")
+    yield _section(TaskRecipe, ("tasks", "NAME"))
+    for kind in _configs(MultiTaskRecipe.model_fields["sampling"]):
+        yield _section(kind, ("sampling",))
+    yield _section(FinalStage, ("final",))
 
 
 def _random_weights() -> str:
@@ -47,13 +56,13 @@ def _sections(kind: type[Config], path: tuple[str, ...]) -> Iterator[str]:
             yield from _sections(inner, (*path, name))
 
 
-def _section(kind: type[Config], path: tuple[str, ...]) -> str:
+def _section(kind: type[Config], path: tuple[str, ...], title: str = "The recipe") -> str:
     properties = kind.model_json_schema()["properties"]
     rows = [
         f"| `{'.'.join((*path, name))}` | {_value(field, properties[name])} | {_default(field)} |"
         for name, field in kind.model_fields.items()
     ]
-    heading = f"## {'`' + '.'.join(path) + '`' if path else 'The recipe'}{_kind(kind)}\n"
+    heading = f"## {'`' + '.'.join(path) + '`' if path else title}{_kind(kind)}\n"
     return "\n".join([heading, f"{_told(kind)}\n", "| field | value | default |\n|---|---|---|", *rows, ""])
 
 
@@ -84,7 +93,7 @@ def _members(annotation: Any) -> Iterator[Any]:
 
 
 def _kind(kind: type[Config]) -> str:
-    if "kind" not in kind.model_fields or kind is FinetuneRecipe:
+    if "kind" not in kind.model_fields or kind in (FinetuneRecipe, MultiTaskRecipe):
         return ""
     return f" of kind `{kind.model_fields['kind'].default}`"
 

@@ -9,19 +9,48 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bertsmith.encoder import Encoder
     from bertsmith.errors import UserError
-    from bertsmith.estimators import Classifier, PairClassifier, Regressor, SentenceEncoder, Tagger
+    from bertsmith.estimators import (
+        Classifier,
+        Index,
+        MultiTask,
+        PairClassifier,
+        Paraphraser,
+        Regressor,
+        SentenceEncoder,
+        Tagger,
+        cross_validate,
+    )
+    from bertsmith.recipes import Ensemble
 
 _HOMES = {
     "Classifier": "bertsmith.estimators",
     "Encoder": "bertsmith.encoder",
+    "Ensemble": "bertsmith.recipes",
+    "MultiTask": "bertsmith.estimators",
+    "Index": "bertsmith.estimators",
     "PairClassifier": "bertsmith.estimators",
+    "Paraphraser": "bertsmith.estimators",
     "Regressor": "bertsmith.estimators",
     "SentenceEncoder": "bertsmith.estimators",
     "Tagger": "bertsmith.estimators",
     "UserError": "bertsmith.errors",
+    "cross_validate": "bertsmith.estimators",
 }
 
-__all__ = ["Classifier", "Encoder", "PairClassifier", "Regressor", "SentenceEncoder", "Tagger", "UserError"]
+__all__ = [
+    "Classifier",
+    "Encoder",
+    "Ensemble",
+    "Index",
+    "MultiTask",
+    "PairClassifier",
+    "Paraphraser",
+    "Regressor",
+    "SentenceEncoder",
+    "Tagger",
+    "UserError",
+    "cross_validate",
+]
 
 
 def __getattr__(name: str) -> Any:

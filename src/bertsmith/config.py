@@ -63,6 +63,18 @@ def with_settings(values: Mapping[str, Any], settings: Sequence[str]) -> dict[st
     return result
 
 
+def with_values(values: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with values as they are: `{"path.to.field": value}`.
+
+    Raises:
+        UserError: a path runs through something that is not a mapping.
+    """
+    result: dict[str, Any] = _copied(values)
+    for path, value in chosen.items():
+        _assign(result, path.split("."), value, f"{path}={value}")
+    return result
+
+
 def _yaml_value(text: str, setting: str) -> Any:
     try:
         return yaml.safe_load(text)

@@ -26,8 +26,8 @@ def weights(folder: Path) -> bytes:
     return (folder / "model.safetensors").read_bytes()
 
 
-def snapshots(folder: Path) -> list[Path]:
-    return sorted((folder / "checkpoints").glob("step-*/progress.json"))
+def snapshots(folder: Path, place: str = "checkpoints") -> list[Path]:
+    return sorted((folder / place).glob("step-*/progress.json"))
 
 
 def started(command: list[str]) -> "subprocess.Popen[str]":
@@ -35,10 +35,10 @@ def started(command: list[str]) -> "subprocess.Popen[str]":
     return subprocess.Popen([sys.executable, "-m", "bertsmith", *command], env=environment(), **pipes)
 
 
-def wait_for_snapshot(process: "subprocess.Popen[str]", folder: Path, number: int) -> None:
+def wait_for_snapshot(process: "subprocess.Popen[str]", out: Path, number: int, *, folder: str = "checkpoints") -> None:
     """Until the run has saved this step, or a later one."""
     until = time.monotonic() + 90
-    while not snapshots(folder) or int(snapshots(folder)[-1].parent.name[5:]) < number:
+    while not (saved := snapshots(out, folder)) or int(saved[-1].parent.name[5:]) < number:
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < until
         time.sleep(0.005)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import chain, pairwise
@@ -9,10 +10,13 @@ from pathlib import Path
 
 from bertsmith.encoder import EncoderConfig, new_encoder, save_checkpoint
 from bertsmith.features import Pooler
+from bertsmith.generation import Shifted, generation_block
+from bertsmith.heads import VocabularyHead
 from bertsmith.text import train_vocabulary
 from tests.docs.documents import ROOT
 
 CHECKPOINTS = ("bert-base-chinese", "hfl/chinese-macbert-base", "hfl/chinese-roberta-wwm-ext")
+TENSORFLOW = ROOT / "tests" / "encoder" / "tensorflow" / "fixtures" / "simbert"
 LABELS, TRAIN, TEST = 4, 12, 5
 Row = Sequence[str]
 
@@ -34,15 +38,32 @@ def prepare_workplace(folder: Path) -> None:
     write(folder / "scores.csv", ("text", "label"), [(row[0], str(len(row[0]))) for row in train])
     write(folder / "similar.csv", ("text", "text_pair", "label"), _similar(train))
     write(folder / "reviews.csv", ("text", "label"), _long(by_label))
+    write_search(folder, [row[0] for row in train])
     (folder / "news.txt").write_text(_paragraphs(by_label), encoding="utf-8")
     write_names(folder)
     for name in CHECKPOINTS:
         write_stand_in(folder / name, [row[0] for row in chain(*by_label)])
+    write_stand_in(folder / "simbert-tiny", [row[0] for row in chain(*by_label)], writes=True)
+    shutil.copytree(TENSORFLOW, folder / "chinese_simbert_L-4_H-312_A-12")
 
 
 def write(path: Path, names: Row, rows: Iterable[Row], encoding: str = "utf-8") -> None:
     with path.open("w", encoding=encoding, newline="") as file:
         csv.writer(file).writerows([names, *rows])
+
+
+def write_search(folder: Path, texts: Sequence[str]) -> None:
+    """more.jsonl, and documents.jsonl, queries.jsonl and qrels.tsv: what is searched for, and which is right."""
+    lines = {
+        "more": [{"id": f"m{number}", "text": f"{text}?"} for number, text in enumerate(texts[:3])],
+        "documents": [{"doc_id": f"d{number}", "text": text} for number, text in enumerate(texts)],
+        "queries": [{"query_id": f"q{number}", "text": f"请问{text}"} for number, text in enumerate(texts[:9])],
+    }
+    for name, rows in lines.items():
+        content = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        (folder / f"{name}.jsonl").write_text(content, encoding="utf-8")
+    judged = "".join(f"q{number}\td{number}\t1\n" for number in range(9))
+    (folder / "qrels.tsv").write_text("query_id\tdoc_id\trelevance\n" + judged, encoding="utf-8")
 
 
 def write_names(folder: Path) -> None:
@@ -64,15 +85,19 @@ def _tags(person: str, place: str) -> list[str]:
     return ["B-PER", *inside, "O", "O", "B-LOC", *["I-LOC"] * (len(place) - 1), "O"]
 
 
-def write_stand_in(folder: Path, texts: Sequence[str]) -> None:
-    """One layer with random weights, under the name of a real checkpoint."""
+def write_stand_in(folder: Path, texts: Sequence[str], *, writes: bool = False) -> None:
+    """One layer with random weights, under the name of a real checkpoint; one that writes has SimBERT's heads."""
     tokenizer = train_vocabulary(texts, size=1000)
     config = EncoderConfig(
         vocab_size=tokenizer.vocab_size, hidden_size=16, num_layers=1, num_heads=2, intermediate_size=32
     )
     tokenizer.save(folder)
     pooler = Pooler(16).dense.state_dict()
-    save_checkpoint(folder, new_encoder(config, seed=0), family="bert", heads={"pooler": pooler})
+    heads, extras = {"pooler": pooler}, {}
+    if writes:
+        heads["mlm"] = VocabularyHead(config).state_dict()
+        extras = {"bertsmith": generation_block(Shifted())}
+    save_checkpoint(folder, new_encoder(config, seed=0), family="bert", heads=heads, config_extras=extras)
 
 
 def _questions() -> list[list[Row]]:

@@ -247,3 +247,51 @@ def test_the_temperature_is_kept_and_used_everywhere(one_layer: Path, tmp_path: 
 def test_only_one_label_a_text_can_be_calibrated():
     with pytest.raises(UserError, match="calibrate needs one label a text; task multilabel"):
         finetune_recipe(given={"task": "multilabel", "start": {"encoder": "tiny"}, "calibrate": True})
+
+
+# A warm start.
+
+
+WARM = ("warm_start.epochs=4", "warm_start.batch_size=8", "warm_start.lr=0.003", "snapshot_every=3")
+
+
+@pytest.mark.parametrize("updates", [7, 27], ids=["in the warm start", "after it"])
+def test_a_warm_start_is_told_and_resumed_with_the_same_bits(updates: int, one_layer: Path, tmp_path: Path):
+    recipe = recipe_for(one_layer, "budget.epochs=2", *WARM)
+    steps: list[int] = []
+
+    def watch(event: object) -> None:
+        if isinstance(event, Updated):
+            steps.append(event.step)
+            if len(steps) == updates:
+                raise Killed
+
+    whole = run(recipe, out=tmp_path / "whole")
+    assert whole.summary()["warm_start"]["steps"] == 20
+    assert any("warm start (supervised_contrast): 4 epochs over 40 texts of 2 labels" in note for note in whole.notes)
+    with pytest.raises(Killed):
+        run(recipe, out=tmp_path / "broken", listeners=(watch,))
+    steps[:] = [0] * updates
+    again = run(recipe, out=tmp_path / "broken", resume=True, listeners=(watch,))
+    assert steps[updates] == 7
+    assert all(torch.equal(weights(again)[key], tensor) for key, tensor in weights(whole).items())
+    assert (tmp_path / "broken" / "log_warm_start.jsonl").exists()
+    cold = run(recipe.but(warm_start=None))
+    assert "warm_start" not in cold.summary()
+    assert not torch.equal(weights(cold)["head.linear.weight"], weights(whole)["head.linear.weight"])
+
+
+def test_a_warm_start_needs_one_label_and_one_vector_a_text(one_layer: Path):
+    for task in ("multilabel", "regression", "tagging"):
+        with pytest.raises(UserError, match=f"warm_start needs one label and one vector a text, which task {task}"):
+            recipe_for(one_layer, f"task.kind={task}", *WARM)
+    with pytest.raises(UserError, match="which head text_cnn does not have"):
+        recipe_for(one_layer, "head.kind=text_cnn", "features.pooling=tokens", *WARM)
+    notes = rehearse_notes(recipe_for(one_layer, *WARM, "warm_start.loss.kind=class_cosine"))
+    assert any("warm start (class_cosine)" in note and "1 of the labels have one text" in note for note in notes)
+
+
+def rehearse_notes(recipe: FinetuneRecipe) -> tuple[str, ...]:
+    rare = replace(records("train", 1, 9)[0], label="rare")
+    made = {"train": [*records("train", 40), rare], "dev": records("dev", 16, 1)}
+    return rehearse(recipe, make_splits(made, recipe)).notes

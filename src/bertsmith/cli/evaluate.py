@@ -7,7 +7,14 @@ from bertsmith.cli.options import CommonOptions
 from bertsmith.cli.output import print_json
 
 
-def evaluate(*, model: str, data: Path, columns: str | None = None, common: CommonOptions | None = None) -> None:
+def evaluate(
+    *,
+    model: str,
+    data: Path,
+    task: str | None = None,
+    columns: str | None = None,
+    common: CommonOptions | None = None,
+) -> None:
     """Measure a fine-tuned model on labelled texts: metrics with 95 % intervals, and a confusion table.
 
     Example: bertsmith evaluate --model runs/first --data test.csv
@@ -15,28 +22,32 @@ def evaluate(*, model: str, data: Path, columns: str | None = None, common: Comm
     Parameters
     ----------
     model
-        Folder of a fine-tuned model.
+        Folder of a fine-tuned model, or of an ensemble.
     data
         Labelled texts: .csv, .tsv, .jsonl or .parquet.
+    task
+        Of a model of several tasks, the one to measure.
     columns
         Names of the columns, as text=sentence1,text_pair=sentence2,label=score.
     """
     options = common or CommonOptions()
-    findings = measure_file(model, data, columns=columns, options=options)
+    findings = measure_file(model, data, task=task, columns=columns, options=options)
     if options.json:
         print_json(findings)
     else:
         print_findings(findings)
 
 
-def measure_file(model: str, data: Path, *, columns: str | None, options: CommonOptions) -> dict[str, Any]:
+def measure_file(
+    model: str, data: Path, *, task: str | None, columns: str | None, options: CommonOptions
+) -> dict[str, Any]:
     """Evaluate a file; returns the JSON object."""
     from bertsmith.data import Columns
-    from bertsmith.recipes import evaluate_bundle, load_bundle, read_rows
+    from bertsmith.recipes import evaluate_bundle, load_model, read_rows
     from bertsmith.training import resolve_device
 
     device = resolve_device(options.device)
-    bundle = load_bundle(model)
+    bundle = load_model(model, task=task)
     chosen = Columns.parse(columns) if columns else Columns()
     rows = read_rows(data, bundle.answers, chosen, encoding=options.encoding or "utf-8")
     measured, truncated = evaluate_bundle(bundle, rows, device=device, seed=options.seed or 0)

@@ -6,22 +6,26 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from bertsmith.cli.options import CommonOptions, RunOptions, Task, nested, text_of
+from bertsmith.cli.options import CommonOptions, RunOptions, nested
 from bertsmith.cli.output import print_json
+from bertsmith.cli.tasks import has_tasks, one_task, read_recipe, several_tasks
 
 if TYPE_CHECKING:
-    from bertsmith.recipes import FinetuneRecipe
+    from bertsmith.recipes import FinetuneRecipe, MultiTaskRecipe
+
+Several = Annotated[list[str] | None, Parameter(negative=(), consume_multiple=False)]
+"""An option that may be given once a task."""
 
 
 def finetune(
     *,
     out: Path,
-    task: Task | None = None,
+    task: Several = None,
     model: str | None = None,
     encoder: str | None = None,
-    train: Path | None = None,
-    dev: Path | None = None,
-    test: Path | None = None,
+    train: Several = None,
+    dev: Several = None,
+    test: Several = None,
     columns: str | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
@@ -38,13 +42,16 @@ def finetune(
     Example: bertsmith finetune --task classification --model bert-base-chinese --train train.csv --test test.csv
     --out runs/first
 
+    Several tasks over one encoder: each gets a name, and files by this name, as --task topic=classification
+    --train topic=topics.csv --task names=tagging --train names=names.conll.
+
     Parameters
     ----------
     out
         Folder for the model, metrics.json, report.html and the rest.
     task
         What to learn: one label for a text (classification), any number of labels (multilabel), a number
-        (regression), or one label for two texts (pair).
+        (regression), one label for two texts (pair), or spans (tagging); of several tasks name=KIND, once each.
     model
         Checkpoint to start from: a bundled name, a folder in the Hugging Face layout, or a hub id.
     encoder
@@ -74,29 +81,33 @@ def finetune(
         Read and load everything, print the parameter groups and the complete recipe, and train nothing.
     """
     common, run = common or CommonOptions(), run or RunOptions()
-    given = nested(
-        {
-            "task": task,
-            "start.model": model,
-            "start.encoder": encoder,
-            "data.train": text_of(train),
-            "data.dev": text_of(dev),
-            "data.test": text_of(test),
-            "data.encoding": common.encoding,
-            "budget.epochs": epochs,
-            "batches.batch_size": batch_size,
-            "optimizer.lr": lr,
-            "optimizer.head_lr": head_lr,
-            "document.max_length": max_length,
-            **{f"document.{name}": value for name, value in long_texts(truncation).items()},
-            "seed": common.seed,
-            "device": None if common.device == "auto" else common.device,
-        }
-    )
+    files = {"train": train, "dev": dev, "test": test}
+    recipe_files = (common.recipe, out / "recipe.yaml" if run.resume and not run.overwrite else None)
+    shared = {
+        "start.model": model,
+        "start.encoder": encoder,
+        "budget.epochs": epochs,
+        "batches.batch_size": batch_size,
+        "optimizer.lr": lr,
+        "optimizer.head_lr": head_lr,
+        "seed": common.seed,
+        "device": None if common.device == "auto" else common.device,
+    }
+    own = {
+        "data.encoding": common.encoding,
+        "data.columns": named_columns(columns),
+        "document.max_length": max_length,
+        **{f"document.{name}": value for name, value in long_texts(truncation).items()},
+    }
+    if has_tasks(task, *recipe_files):
+        file = next((file for file in recipe_files if file is not None), None)
+        given = nested(shared) | {"tasks": several_tasks(task, files, own, file=file)}
+    else:
+        given = nested({**one_task(task, files), **shared, **own})
     if dry_run:
-        show_rehearsal(given, out=out, columns=columns, run=run, common=common)
+        show_rehearsal(given, out=out, run=run, common=common)
         return
-    summary = run_finetune(given, out=out, columns=columns, run=run, common=common)
+    summary = run_finetune(given, out=out, run=run, common=common)
     if summary is None:
         return
     if common.json:
@@ -112,15 +123,32 @@ def long_texts(truncation: str | None) -> dict[str, str]:
     return {"kind": truncation} if truncation in ("chunks", "auto") else {"keep": truncation}
 
 
-def show_rehearsal(
-    given: dict[str, Any], *, out: Path, columns: str | None, run: RunOptions, common: CommonOptions
-) -> None:
+def named_columns(columns: str | None) -> dict[str, str] | None:
+    """What `--columns` stands for in a recipe."""
+    if not columns:
+        return None
+    from bertsmith.data import Columns
+
+    return Columns.parse(columns).model_dump()
+
+
+def show_rehearsal(given: dict[str, Any], *, out: Path, run: RunOptions, common: CommonOptions) -> None:
     """Print what the run would do."""
-    from bertsmith.recipes import read_splits, recipe_yaml, rehearse
+    from bertsmith.recipes import (
+        FinetuneRecipe,
+        read_splits,
+        read_task_splits,
+        recipe_yaml,
+        rehearse,
+        rehearse_multitask,
+    )
     from bertsmith.training import group_table
 
-    recipe = chosen_recipe(given, out=out, columns=columns, run=run, common=common)
-    found = rehearse(recipe, read_splits(recipe))
+    recipe = chosen_recipe(given, out=out, run=run, common=common)
+    if isinstance(recipe, FinetuneRecipe):
+        found = rehearse(recipe, read_splits(recipe))
+    else:
+        found = rehearse_multitask(recipe, read_task_splits(recipe))
     if common.json:
         groups = [
             {
@@ -141,42 +169,52 @@ def show_rehearsal(
     print(f"\n{group_table(found.groups)}\n\n{recipe_yaml(recipe)}", end="")
 
 
-def run_finetune(
-    given: dict[str, Any], *, out: Path, columns: str | None, run: RunOptions, common: CommonOptions
-) -> dict[str, Any] | None:
+def run_finetune(given: dict[str, Any], *, out: Path, run: RunOptions, common: CommonOptions) -> dict[str, Any] | None:
     """Run it and write everything to `out`; returns the JSON object, None on processes that only help."""
     from bertsmith.files import require_output_folder
-    from bertsmith.recipes import LOG, finetune, is_complete, read_splits
-    from bertsmith.report import write_outputs
+    from bertsmith.recipes import (
+        LOG,
+        FinetuneRecipe,
+        finetune,
+        is_complete,
+        multitask,
+        read_splits,
+        read_task_splits,
+    )
+    from bertsmith.report import write_multitask, write_outputs
     from bertsmith.training import LogFile, is_leader, progress_listener
 
-    recipe = chosen_recipe(given, out=out, columns=columns, run=run, common=common)
+    recipe = chosen_recipe(given, out=out, run=run, common=common)
     if is_leader():
         require_output_folder(out, overwrite=run.overwrite, resume=run.resume)
     if run.resume and is_complete(out):
         return stored_summary(out) if is_leader() else None
-    splits = read_splits(recipe)
-    listeners = (progress_listener(), LogFile(out / LOG))
-    result = finetune(recipe, splits, out=out, resume=run.resume, listeners=listeners)
-    return write_outputs(result, out, command=["bertsmith", *sys.argv[1:]]) if result.leads else None
+    around: dict[str, Any] = {
+        "out": out,
+        "resume": run.resume,
+        "listeners": (progress_listener(), LogFile(out / LOG)),
+    }
+    command = ["bertsmith", *sys.argv[1:]]
+    if isinstance(recipe, FinetuneRecipe):
+        result = finetune(recipe, read_splits(recipe), **around)
+        return write_outputs(result, out, command=command) if result.leads else None
+    results = multitask(recipe, read_task_splits(recipe), **around)
+    return write_multitask(results, out, command=command) if results.leads else None
 
 
 def chosen_recipe(
-    given: dict[str, Any], *, out: Path, columns: str | None, run: RunOptions, common: CommonOptions
-) -> "FinetuneRecipe":
+    given: dict[str, Any], *, out: Path, run: RunOptions, common: CommonOptions
+) -> "FinetuneRecipe | MultiTaskRecipe":
     """The recipe the options stand for; with `--resume` that of the run in `out`, which they must not contradict."""
-    from bertsmith.data import Columns
-    from bertsmith.recipes import RECIPE, finetune_recipe, require_run, require_same_run
+    from bertsmith.recipes import RECIPE, require_run, require_same_run
 
-    if columns:
-        given = {**given, "data": {**given.get("data", {}), "columns": Columns.parse(columns).model_dump()}}
     stored = out / RECIPE
     if run.resume and not run.overwrite:
         require_run(out)
     if not (run.resume and stored.exists()):
-        return finetune_recipe(given=given, file=common.recipe, settings=common.settings)
-    recipe = finetune_recipe(given=given, file=common.recipe or stored, settings=common.settings)
-    require_same_run(recipe, finetune_recipe(given={}, file=stored), where=stored)
+        return read_recipe(given, file=common.recipe, settings=common.settings)
+    recipe = read_recipe(given, file=common.recipe or stored, settings=common.settings)
+    require_same_run(recipe, read_recipe({}, file=stored), where=stored)
     return recipe
 
 
@@ -193,10 +231,24 @@ def stored_summary(out: Path) -> dict[str, Any]:
 def print_summary(summary: dict[str, Any]) -> None:
     """Print the outcome for people."""
     for split in ("dev", "test"):
-        if split in summary:
-            values = "  ".join(f"{name} {value:.4f}" for name, value in summary[split].items())
-            print(f"{split:5} {values}")
+        print_figures(split, summary.get(split, {}))
+    for name, alone in summary.get("final", {}).items():
+        for split in ("dev", "test"):
+            print_figures(f"{split} {name}, gone on alone", alone.get(split, {}))
     cut = summary["truncated"]
     if cut["texts"]:
-        print(f"shortened {cut['texts']:,} of {summary['train_texts']:,} training texts, {cut['tokens']:,} tokens lost")
+        texts = summary["train_texts"]
+        total = sum(texts.values()) if isinstance(texts, dict) else texts
+        print(f"shortened {cut['texts']:,} of {total:,} training texts, {cut['tokens']:,} tokens lost")
     print(f"model, metrics and report: {summary['out']}  ({summary['seconds']:.0f} s)")
+
+
+def print_figures(name: str, figures: dict[str, Any]) -> None:
+    """A line with the figures of a split, or one for each task."""
+    if not figures:
+        return
+    if isinstance(next(iter(figures.values())), dict):
+        for task, own in figures.items():
+            print_figures(f"{name} {task}", own)
+        return
+    print(f"{name:5} " + "  ".join(f"{metric} {value:.4f}" for metric, value in figures.items()))

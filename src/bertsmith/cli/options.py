@@ -11,6 +11,11 @@ Task = Literal["classification", "multilabel", "regression", "pair", "tagging"]
 Device = Literal["auto", "cpu", "cuda"]
 
 
+def _positive(kind: Any, value: int | float | None) -> None:
+    if value is not None and not value > 0:
+        raise ValueError(f"must be above 0, got {value:g}")
+
+
 @Parameter(name="*")
 @dataclass(frozen=True)
 class CommonOptions:
@@ -41,6 +46,50 @@ class RunOptions:
     """Go on from the newest snapshot in --out."""
     overwrite: Annotated[bool, Parameter(negative=())] = False
     """Replace what is in --out."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class TaskOptions:
+    """Understood by every command that fine-tunes many times."""
+
+    task: Task | None = None
+    """What to learn: classification, multilabel, regression, pair or tagging."""
+    model: str | None = None
+    """Checkpoint to start from: a bundled name, a folder in the Hugging Face layout, or a hub id."""
+    encoder: str | None = None
+    """Start from random weights instead: tiny, mini, small, base, large, or a JSON file."""
+    train: Path | None = None
+    """Labelled texts: .csv, .tsv, .jsonl or .parquet, also .gz, .xz or .zst."""
+    test: Path | None = None
+    """Texts for the final figures; touched once, at the end."""
+    columns: str | None = None
+    """Names of the columns, as text=sentence1,text_pair=sentence2,label=score."""
+    processes: Annotated[int, Parameter(validator=_positive)] = 1
+    """How many trainings run at a time; the result does not depend on it."""
+    minutes: Annotated[float | None, Parameter(validator=_positive)] = None
+    """Begin nothing that is unlikely to end within so many minutes; --resume goes on later."""
+    retry_failed: Annotated[bool, Parameter(negative=())] = False
+    """With --resume: try again what failed."""
+
+    def given(self, common: CommonOptions) -> dict[str, Any]:
+        """The recipe fields that were given."""
+        from bertsmith.data import Columns
+
+        columns = Columns.parse(self.columns).model_dump() if self.columns else None
+        return nested(
+            {
+                "task": self.task,
+                "start.model": self.model,
+                "start.encoder": self.encoder,
+                "data.train": text_of(self.train),
+                "data.test": text_of(self.test),
+                "data.columns": columns,
+                "data.encoding": common.encoding,
+                "seed": common.seed,
+                "device": None if common.device == "auto" else common.device,
+            }
+        )
 
 
 def nested(values: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -12,6 +12,11 @@ from bertsmith.cli.options import CommonOptions
 from bertsmith.cli.output import print_json
 from bertsmith.cli.similarity import Similarities
 from bertsmith.errors import UserError
+
+if TYPE_CHECKING:
+    from bertsmith.data import Record
+    from bertsmith.finetuning import Aim, Truncated
+    from bertsmith.recipes import Answering
 
 CHUNK = 2048
 """Texts read, answered and written at a time: memory stays flat, the first answers come early."""
@@ -22,6 +27,7 @@ def predict(
     model: str,
     input: Annotated[Path, Parameter(allow_leading_hyphen=True)],
     output: Annotated[Path, Parameter(allow_leading_hyphen=True)] = Path("-"),
+    task: str | None = None,
     columns: str | None = None,
     probabilities: Annotated[bool, Parameter(negative=())] = False,
     prompt: str | None = None,
@@ -37,11 +43,13 @@ def predict(
     Parameters
     ----------
     model
-        Folder of a fine-tuned model.
+        Folder of a fine-tuned model, or of an ensemble.
     input
         Texts: .csv, .tsv, .jsonl or .parquet, for tagging also .conll; `-` reads JSON lines from stdin.
     output
         Where to write, format by name; `-` (default) writes JSON lines to stdout, of a CoNLL file CoNLL.
+    task
+        Of a model of several tasks, the one to answer; without it all are answered, as `prediction_NAME` and so on.
     columns
         Names of the columns, as text=sentence1,text_pair=sentence2.
     probabilities
@@ -56,11 +64,11 @@ def predict(
     options = common or CommonOptions()
     answers: Answers | Similarities
     if is_sentence_encoder(model):
-        require_unasked(probabilities=probabilities)
+        require_unasked(probabilities=probabilities, task=task)
         answers = Similarities(model, input, columns=columns, prompts=(prompt, prompt_pair), options=options)
     else:
         require_unasked(prompt=prompt, prompt_pair=prompt_pair)
-        answers = Answers(model, input, columns=columns, probabilities=probabilities, options=options)
+        answers = Answers(model, input, task=task, columns=columns, probabilities=probabilities, options=options)
     if options.json and output == Path("-"):
         print_json({"predictions": list(answers.rows()), **answers.counts()})
         return
@@ -79,7 +87,7 @@ def require_unasked(**options: object) -> None:
     """
     for name, value in options.items():
         if value:
-            kind = "a sentence encoder" if name == "probabilities" else "a fine-tuned model"
+            kind = "a fine-tuned model" if name.startswith("prompt") else "a sentence encoder"
             raise UserError(f"--{name.replace('_', '-')} means nothing to {kind}; leave it out", code="bad_usage")
 
 
@@ -87,25 +95,42 @@ class Answers:
     """The rows of a file with their answers, drawn one by one; counts what was seen."""
 
     def __init__(
-        self, model: str, source: Path, *, columns: str | None, probabilities: bool, options: CommonOptions
+        self,
+        model: str,
+        source: Path,
+        *,
+        task: str | None,
+        columns: str | None,
+        probabilities: bool,
+        options: CommonOptions,
     ) -> None:
         from bertsmith.data import Columns
         from bertsmith.finetuning import Truncated
-        from bertsmith.recipes import load_bundle
+        from bertsmith.recipes import load_model, load_tasks, tasks_of
         from bertsmith.training import resolve_device
 
         self._device = resolve_device(options.device)
         self._source = source
-        self._bundle = load_bundle(model)
+        self._bundles: dict[str, Answering]
+        if task is None and tasks_of(model):
+            self._bundles = {f"_{name}": bundle for name, bundle in load_tasks(model).items()}
+        else:
+            self._bundles = {"": load_model(model, task=task)}
         self._probabilities = probabilities
-        self._records = self._bundle.answers.read(
+        self._records = reader_of_all(list(self._bundles.values()), model).read(
             source,
             Columns.parse(columns) if columns else Columns(),
             encoding=options.encoding or "utf-8",
             labelled=False,
         )
         self.number = 0
-        self.truncated = Truncated()
+        self._cut = dict.fromkeys(self._bundles, Truncated())
+
+    @property
+    def truncated(self) -> "Truncated":
+        """What shortening cost, all tasks together."""
+        first, *others = self._cut.values()
+        return sum(others, first)
 
     def write(self, target: Path) -> None:
         """Write all rows, in the format the name says."""
@@ -122,15 +147,42 @@ class Answers:
     def counts(self) -> dict[str, Any]:
         """How many rows were answered, and what shortening cost."""
         cut = self.truncated
-        return {"rows": self.number, "truncated": {"texts": cut.texts, "tokens": cut.tokens}}
+        told: dict[str, Any] = {"texts": cut.texts, "tokens": cut.tokens}
+        if "" not in self._cut:
+            told["tasks"] = {
+                ending[1:]: {"texts": own.texts, "tokens": own.tokens} for ending, own in self._cut.items()
+            }
+        return {"rows": self.number, "truncated": told}
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Answer chunk by chunk."""
         while chunk := list(islice(self._records, CHUNK)):
-            prepared = self._bundle.prepare(chunk)
-            self.truncated += prepared.truncated
             self.number += len(chunk)
-            said = self._bundle.outputs(prepared, device=self._device).split()
-            for record, outputs in zip(chunk, said, strict=True):
-                answer = self._bundle.answers.row(record, outputs, probabilities=self._probabilities)
-                yield {**record.row, **answer}
+            told: list[dict[str, Any]] = [dict(record.row) for record in chunk]
+            for ending in self._bundles:
+                for row, answer in zip(told, self._answers(ending, chunk), strict=True):
+                    row |= {f"{name}{ending}": value for name, value in answer.items()}
+            yield from told
+
+    def _answers(self, ending: str, chunk: "list[Record]") -> Iterator[dict[str, Any]]:
+        bundle = self._bundles[ending]
+        prepared = bundle.prepare(chunk)
+        self._cut[ending] += prepared.truncated
+        said = bundle.outputs(prepared, device=self._device).split()
+        for record, outputs in zip(chunk, said, strict=True):
+            yield bundle.answers.row(record, outputs, probabilities=self._probabilities)
+
+
+def reader_of_all(bundles: "list[Answering]", model: str) -> "Aim":
+    """What reads a file so that every task can answer it: a tagger knows one format more than the others.
+
+    Raises:
+        UserError: some tasks read one text, others two.
+    """
+    if len({bundle.answers.pairs for bundle in bundles}) > 1:
+        raise UserError(
+            f"{model} holds tasks that read one text and tasks that read two; name the one to answer with --task",
+            code="several_tasks",
+            where=model,
+        )
+    return next((bundle.answers for bundle in bundles if bundle.answers.per_token), bundles[0].answers)

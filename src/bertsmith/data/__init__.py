@@ -10,10 +10,11 @@ from bertsmith.data.checking import (
     refuse_errors,
     require_trainable,
 )
+from bertsmith.data.items import ItemColumns, ItemFile, ItemKind, TextItem, read_items
 from bertsmith.data.qrels import read_qrels
 from bertsmith.data.reading import column_names, read_records
 from bertsmith.data.record import Columns, Label, LabelKind, Marks, PairKind, Record
-from bertsmith.data.splitting import Split, split_records, stratified_split
+from bertsmith.data.splitting import Split, fold_records, split_records, stratified_folds, stratified_split
 from bertsmith.data.tagged import (
     Broken,
     Sentence,
@@ -34,6 +35,9 @@ __all__ = [
     "CheckReport",
     "Columns",
     "Finding",
+    "ItemColumns",
+    "ItemFile",
+    "ItemKind",
     "Label",
     "LabelKind",
     "Marks",
@@ -42,15 +46,18 @@ __all__ = [
     "Scratch",
     "Sentence",
     "Split",
+    "TextItem",
     "TokenBudget",
     "VectorSink",
     "check_files",
     "check_splits",
     "column_names",
     "conll_lines",
+    "fold_records",
     "is_conll",
     "plan_batches",
     "plan_inference",
+    "read_items",
     "read_qrels",
     "read_records",
     "read_spans_of_row",
@@ -63,6 +70,7 @@ __all__ = [
     "sentence_records",
     "split_micro_batches",
     "split_records",
+    "stratified_folds",
     "stratified_split",
     "vector_file",
     "write_conll",

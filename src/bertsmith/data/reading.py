@@ -47,7 +47,7 @@ def read_records(  # noqa: PLR0913 - each says how one thing is read
     fields = Fields(columns=columns, labels=labels, pairs=pairs, blanks=blanks)
     name = display_name(path)
     seen = False
-    for number, row in _rows(path, encoding, on_error):
+    for number, row in raw_rows(path, encoding, on_error):
         try:
             record = fields.record(row, f"{name}:{number}")
         except UserError as error:
@@ -67,10 +67,15 @@ def column_names(path: Path, *, encoding: str = "utf-8") -> tuple[str, ...]:
     Raises:
         UserError: the file is missing or cannot be read, or its first row is broken.
     """
-    return next((tuple(row) for _, row in _rows(path, encoding, raise_error)), ())
+    return next((tuple(row) for _, row in raw_rows(path, encoding)), ())
 
 
-def _rows(path: Path, encoding: str, on_error: OnError) -> Iterator[tuple[int, dict[str, Any]]]:
+def raw_rows(path: Path, encoding: str, on_error: OnError = raise_error) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Stream number and fields of every row, not understood yet.
+
+    Raises:
+        UserError: the file cannot be read; of one row, by way of `on_error`.
+    """
     kind = kind_of(path)
     if kind.format == "parquet":
         return parquet_rows(path)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn, TypeVar
 
 from bertsmith.config import Config
 from bertsmith.errors import UserError
@@ -55,6 +55,9 @@ class Record:
     marks: Marks | None = None
 
 
+C = TypeVar("C", bound="Columns")
+
+
 class Columns(Config):
     """Which columns of a file hold the text, the second text and the label."""
 
@@ -63,7 +66,7 @@ class Columns(Config):
     label: str = "label"
 
     @classmethod
-    def parse(cls, spec: str) -> "Columns":
+    def parse(cls: type[C], spec: str) -> C:
         """Read `text=sentence1,label=score`.
 
         Raises:
@@ -73,9 +76,9 @@ class Columns(Config):
         for part in filter(None, (part.strip() for part in spec.split(","))):
             name, equals, column = (piece.strip() for piece in part.partition("="))
             if not equals or not column or name not in cls.model_fields or name in chosen:
+                fields = ",".join(f"{field}=COLUMN" for field in cls.model_fields)
                 raise UserError(
-                    f"--columns {spec!r}: {part!r} does not fit; write text=COLUMN,text_pair=COLUMN,label=COLUMN, "
-                    "each at most once",
+                    f"--columns {spec!r}: {part!r} does not fit; write {fields}, each at most once",
                     code="bad_columns",
                 )
             chosen[name] = column

@@ -26,12 +26,8 @@ class Split:
 
 def split_records(records: Sequence[Record], *, share: float, seed: int, group_column: str | None = None) -> Split:
     """Set `share` of the records aside; equal texts (and equal values of `group_column`) stay together."""
-    keys = [[(record.text.strip(), record.text_pair)] for record in records]
-    if group_column is not None:
-        for key, record in zip(keys, records, strict=True):
-            key.append(("group", str(record.row.get(group_column))))
     labels = [record.label for record in records]
-    train, dev = stratified_split(labels, share=share, seed=seed, groups=tied(keys))
+    train, dev = stratified_split(labels, share=share, seed=seed, groups=tied(_keys(records, group_column)))
     strata = _strata(labels)
     missing = set().union(*(strata[i] for i in train)) - set().union(*(strata[i] for i in dev))
     return Split(tuple(records[i] for i in train), tuple(records[i] for i in dev), tuple(sorted(missing)))
@@ -56,6 +52,57 @@ def stratified_split(
     order = sorted(members, key=lambda key: _luck(seed, key))
     aside = _drawn([members[key] for key in order], _strata(labels), share)
     return np.flatnonzero(~aside), np.flatnonzero(aside)
+
+
+def fold_records(records: Sequence[Record], *, folds: int, seed: int, group_column: str | None = None) -> Rows:
+    """The fold (from 0) of every record; equal texts (and equal values of `group_column`) share one."""
+    labels = [record.label for record in records]
+    return stratified_folds(labels, folds=folds, seed=seed, groups=tied(_keys(records, group_column)))
+
+
+def stratified_folds(
+    labels: Sequence[Label], *, folds: int, seed: int, groups: Sequence[Hashable] | None = None
+) -> Rows:
+    """The fold (from 0) of every row: each label spread as evenly as its groups allow, rows of a group together.
+
+    Rare labels are dealt first, of one label the large groups first, each group to the fold that has least
+    of its labels, then to the one with the fewest rows. As in `stratified_split`, luck hangs on the seed and on
+    the groups themselves.
+    """
+    if folds < 2:
+        raise ValueError(f"there are at least two folds, got {folds}")
+    keys: Sequence[Hashable] = range(len(labels)) if groups is None else groups
+    members: dict[Hashable, list[int]] = {}
+    for row, key in enumerate(keys):
+        members.setdefault(key, []).append(row)
+    strata = _strata(labels)
+    counts = {key: Counter(label for row in rows for label in strata[row]) for key, rows in members.items()}
+    total = sum(counts.values(), Counter())
+    order = sorted(
+        members,
+        key=lambda key: (min(total[label] for label in counts[key]), -len(members[key]), _luck(seed, key)),
+    )
+    dealt = np.zeros(len(labels), dtype=np.int64)
+    taken: list[Counter[str]] = [Counter() for _ in range(folds)]
+    sizes = [0] * folds
+    for key in order:
+        shares = [
+            sum(own * taken[fold][label] / total[label] for label, own in counts[key].items()) for fold in range(folds)
+        ]
+        fold = min(range(folds), key=lambda fold: (round(shares[fold], 9), sizes[fold], fold))
+        dealt[members[key]] = fold
+        taken[fold] += counts[key]
+        sizes[fold] += len(members[key])
+    return dealt
+
+
+def _keys(records: Sequence[Record], group_column: str | None) -> list[list[Hashable]]:
+    """What must not be parted: equal texts, and equal values of the column."""
+    keys: list[list[Hashable]] = [[(record.text.strip(), record.text_pair)] for record in records]
+    if group_column is not None:
+        for key, record in zip(keys, records, strict=True):
+            key.append(("group", str(record.row.get(group_column))))
+    return keys
 
 
 def tied(keys: Sequence[Sequence[Hashable]]) -> list[str]:

@@ -1,7 +1,7 @@
 """Attention over packed tokens: the kernel is chosen here, and only here are sequences rounded up."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -12,7 +12,8 @@ from torch.nn import functional as F
 from bertsmith.batch import PackedBatch
 from bertsmith.encoder.buckets import AttentionPlan, Bucket, Grain, plan_attention
 from bertsmith.encoder.dropout import keep_mask, keep_scale
-from bertsmith.encoder.masks import AttentionMask
+from bertsmith.encoder.masks import AttentionMask, Bidirectional
+from bertsmith.encoder.memory import Memory, Shelf
 from bertsmith.encoder.rounding import builds_kernels
 
 _CPU_TRAINING = Grain(rounding=16, area=1 << 17)
@@ -171,3 +172,74 @@ def _write(target: Tensor, rectangles: Tensor, bucket: Bucket) -> None:
     routes = bucket.routes(3 if target.dim() == 4 else 1, heads)
     rows = target[bucket.start : bucket.stop].view(-1, size)
     torch.index_select(rectangles.view(-1, size), 0, routes.outward, out=rows)
+
+
+def plan_sources(batch: PackedBatch) -> AttentionPlan:
+    """How the keys of sources are laid out for those who read them while they write."""
+    grain = _CPU_INFERENCE if batch.token_ids.device.type == "cpu" else _DEVICE
+    return plan_attention(batch, Bidirectional(), kernel="explicit", grain=grain)
+
+
+def attend_onward(
+    qkv: Float[Tensor, "tokens 3 heads size"], memory: Memory, layer: int
+) -> Float[Tensor, "tokens heads size"]:
+    """Attention of the next tokens of each row: over its source, what it has written, and themselves from the left.
+
+    Equal to `attend` under PrefixLM on the whole text, without computing again what was read before.
+    `qkv` holds the same number of new tokens for every row; source and own text are read apart, and the two
+    softmaxes joined by their sums.
+    """
+    heads, size = qkv.shape[2:]
+    new = len(qkv) // memory.rows
+    query, *told = qkv.view(memory.rows, new, 3, heads, size).permute(2, 0, 3, 1, 4)
+    keys, values = memory.written(layer, torch.stack(told))
+    causal = None
+    if new > 1:
+        causal = keys.new_full((new, keys.shape[2]), -torch.inf).triu_(keys.shape[2] - new + 1)
+    own = _share(query, keys, values, causal)
+    source = [_source_share(query, shelf, layer) for shelf in memory.shelves]
+    mixed = _together(own, _Share(*(torch.cat(parts) for parts in zip(*source, strict=True))))
+    return mixed.transpose(1, 2).reshape(len(qkv), heads, size)
+
+
+class _Share(NamedTuple):
+    """A softmax over some of the keys: values weighted by e to the score less `peak`, and the `total` of weights."""
+
+    mixed: Tensor
+    peak: Tensor
+    total: Tensor
+
+
+def _share(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> _Share:
+    scores = torch.matmul(query, keys.transpose(-1, -2)).mul_(query.shape[-1] ** -0.5)
+    if mask is not None:
+        scores += mask
+    peak = scores.amax(-1, keepdim=True)
+    weights = scores.sub_(peak).exp_()
+    return _Share(torch.matmul(weights, values), peak, weights.sum(-1, keepdim=True))
+
+
+def _source_share(query: Tensor, shelf: Shelf, layer: int) -> _Share:
+    """All rows that read one source ask it together."""
+    keys, values = shelf.kept[layer]
+    heads, new, size = query.shape[1:]
+    asked = query[shelf.start : shelf.stop]
+    asked = asked if shelf.rows is None else asked.index_select(0, shelf.rows)
+    rectangle = (
+        asked.view(shelf.sources, shelf.most, heads, new, size).transpose(1, 2).reshape(*keys.shape[:2], -1, size)
+    )
+
+    def by_row(part: Tensor) -> Tensor:
+        rows = (
+            part.view(shelf.sources, heads, shelf.most, new, -1).transpose(1, 2).reshape(-1, heads, new, part.shape[-1])
+        )
+        return rows if shelf.places is None else rows.index_select(0, shelf.places)
+
+    return _Share(*(by_row(part) for part in _share(rectangle, keys, values, shelf.mask)))
+
+
+def _together(one: _Share, other: _Share) -> Tensor:
+    """The softmax over the keys of both."""
+    peak = torch.maximum(one.peak, other.peak)
+    left, right = (one.peak - peak).exp(), (other.peak - peak).exp()
+    return (one.mixed * left + other.mixed * right) / (one.total * left + other.total * right)

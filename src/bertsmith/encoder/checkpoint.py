@@ -15,7 +15,8 @@ from bertsmith.encoder.encoder import Encoder
 from bertsmith.encoder.families import family_of, plainest_family
 from bertsmith.encoder.matching import matched, place, spelled
 from bertsmith.encoder.naming import Family, fuse
-from bertsmith.encoder.weights import read_json, read_weights
+from bertsmith.encoder.tensorbundle import prefixes
+from bertsmith.encoder.weights import has_weights, read_json, read_weights
 from bertsmith.errors import UserError
 from bertsmith.files import write_bytes, write_text
 
@@ -76,6 +77,7 @@ def read_config(folder: Path) -> EncoderConfig:
         UserError: there is no config.json, or it describes something bertsmith does not know.
     """
     where = str(folder / "config.json")
+    refuse_tensorflow(folder)
     raw = read_json(folder / "config.json")
     return family_of(_model_type(raw)[0], where=where).read_settings(raw, where)
 
@@ -90,11 +92,35 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     where = str(folder / "config.json")
     if not folder.is_dir():
         raise UserError(f"{folder} is no folder with a checkpoint", code="missing_model", where=str(folder))
+    refuse_tensorflow(folder)
     raw = read_json(folder / "config.json")
     model_type, notes = _model_type(raw)
     family = family_of(model_type, where=where)
-    config = family.read_settings(raw, where)
+    family.read_settings(raw, where)  # a wrong config is said before large files are read
     tensors, files = read_weights(folder)
+    return assemble(tensors, files, family, raw, Origin(where, str(folder), model_type, notes))
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where weights come from: the config file, the name of the whole, its model type, what was noticed so far."""
+
+    config: str
+    source: str
+    model_type: str
+    notes: tuple[str, ...] = ()
+
+
+def assemble(
+    tensors: Mapping[str, Tensor], files: Mapping[str, str], family: Family, raw: Mapping[str, Any], origin: Origin
+) -> Checkpoint:
+    """Put the tensors of a file (`files` names it for each) into the encoder its config describes, in eval mode.
+
+    Raises:
+        UserError: the weights are not those of the config.
+    """
+    config = family.read_settings(raw, origin.config)
+    notes = origin.notes
     placed = place(tensors, family)
     with torch.device("meta"):
         encoder = Encoder(config)
@@ -105,14 +131,30 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     encoder.load_state_dict(state, assign=True)
     notes += _untied(placed.heads, encoder)
     report = LoadReport(
-        source=str(folder),
+        source=origin.source,
         found=tuple(placed.heads),
         missing=tuple(name for name in family.head_names if name not in placed.heads),
         unexpected=tuple(placed.unexpected),
         notes=notes,
     )
     heads = {**placed.heads, EXTRA: placed.unexpected} if placed.unexpected else placed.heads
-    return Checkpoint(encoder.eval(), model_type, heads, report, raw)
+    return Checkpoint(encoder.eval(), origin.model_type, heads, report, dict(raw))
+
+
+def refuse_tensorflow(folder: Path) -> None:
+    """Say how an original TensorFlow checkpoint becomes a folder that can be loaded.
+
+    Raises:
+        UserError: the folder holds one, and no other weights.
+    """
+    found = prefixes(folder)
+    if found and not has_weights(folder):
+        raise UserError(
+            f"{folder} holds a TensorFlow checkpoint ({found[0].name}); turn it into a folder that every command "
+            f"reads: bertsmith convert --from {found[0] if len(found) > 1 else folder} --out DIR",
+            code="tensorflow_checkpoint",
+            where=str(folder),
+        )
 
 
 def save_checkpoint(

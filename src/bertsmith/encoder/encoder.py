@@ -1,6 +1,8 @@
 """The one encoder: packed tokens in, hidden states out. It has no memory of where its weights came from."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -16,7 +18,7 @@ from bertsmith.encoder.attention import plan as planned
 from bertsmith.encoder.buckets import AttentionPlan
 from bertsmith.encoder.config import EncoderConfig, Rotary
 from bertsmith.encoder.embeddings import Embeddings
-from bertsmith.encoder.layer import Attention, FeedForward
+from bertsmith.encoder.layer import Attention, FeedForward, Remember
 from bertsmith.encoder.masks import AttentionMask, Bidirectional
 from bertsmith.encoder.positions import Rotation, rotation, sinusoids
 from bertsmith.encoder.rounding import spare_rows
@@ -63,6 +65,16 @@ class HiddenStates(Mapping[int, Tensor]):
         return self[-1]
 
 
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What a layer is told of one pass through the encoder."""
+
+    plan: AttentionPlan
+    turn: Rotation | None
+    rows: Tensor | None
+    remember: Remember | None
+
+
 class Encoder(nn.Module):
     """A post-LN transformer encoder (Devlin et al. 2019, arXiv 1810.04805) on packed tokens.
 
@@ -91,11 +103,13 @@ class Encoder(nn.Module):
         *,
         keep_layers: Sequence[int] = (-1,),
         rows: Int[Tensor, "rows"] | None = None,
+        remember: Callable[[int, Tensor], None] | None = None,
     ) -> HiddenStates:
         """Encode a batch; only the layers asked for are kept, and none above the highest is computed.
 
         Where only some tokens are read of the highest layer, `rows` names them: all others merely serve
-        there as keys and values, which saves most of that layer.
+        there as keys and values, which saves most of that layer. `remember` is told the number of each layer
+        and its keys and values, `[tokens, 2, heads, size]`, sequences in ascending order of length.
 
         Raises:
             UserError: a text is too long for this encoder, or an id lies outside its table.
@@ -116,7 +130,8 @@ class Encoder(nn.Module):
         top = max(wanted, default=0)
         for layer in range(top):
             chosen = _rounded(asked) if asked is not None and layer + 1 == top else None
-            states = self._layer(layer, states, plan, turn, chosen)
+            told = None if remember is None else partial(_told, remember, layer, batch.num_tokens)
+            states = self._layer(layer, states, Pass(plan, turn, chosen, told))
             if layer + 1 in wanted:
                 kept[layer + 1] = states
         for layer, found in kept.items():
@@ -126,14 +141,13 @@ class Encoder(nn.Module):
                 kept[layer] = found[: len(asked)] if top else found.index_select(0, asked)
         return HiddenStates(kept, num_layers=config.num_layers, padded_tokens=plan.padded_tokens + spare)
 
-    def _layer(
-        self, layer: int, states: Tensor, plan: AttentionPlan, turn: Rotation | None, rows: Tensor | None
-    ) -> Tensor:
+    def _layer(self, layer: int, states: Tensor, passing: "Pass") -> Tensor:
         attention = self.attention[self.config.attention_of[layer]]
         feed_forward = self.feed_forward[self.config.feed_forward_of[layer]]
 
         def computed(states: Tensor) -> Tensor:
-            result: Tensor = feed_forward(attention(states, plan, turn, rows))
+            mixed = attention(states, passing.plan, passing.turn, passing.rows, remember=passing.remember)
+            result: Tensor = feed_forward(mixed)
             return result
 
         if self.activations == "kept" or not torch.is_grad_enabled():
@@ -216,6 +230,11 @@ def layer_number(layer: int, num_layers: int) -> int:
     if not -num_layers - 1 <= layer <= num_layers:
         raise ValueError(f"layer {layer} asked for, but there are layers 0 (embeddings) to {num_layers}")
     return layer % (num_layers + 1)
+
+
+def _told(remember: Callable[[int, Tensor], None], layer: int, tokens: int, values: Tensor) -> None:
+    """Without the rows that are rounding."""
+    remember(layer, values[:tokens])
 
 
 def _rounded(rows: Tensor) -> Tensor:

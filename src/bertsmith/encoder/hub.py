@@ -234,6 +234,13 @@ def _not_found(repository: Repository, told: str, *, code: str) -> UserError:
 
 
 def _no_such_model(name: str, folder: Path) -> UserError:
+    if folder.with_name(f"{folder.name.removesuffix('.index')}.index").is_file():
+        raise UserError(
+            f"{name} is a TensorFlow checkpoint; turn it into a folder that every command reads: "
+            f"bertsmith convert --from {name} --out DIR",
+            code="tensorflow_checkpoint",
+            where=name,
+        )
     fact = "that is a file, not a folder" if folder.is_file() else "there is no such folder, and it is no hub name"
     message = (
         f"no model {name!r}: {fact} (bundled encoders: {', '.join(bundled_names()) or 'none'}).{_near(name)} "

@@ -21,6 +21,10 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
+Remember = Callable[[Tensor], None]
+"""Told the keys and values of one layer, `[tokens, 2, heads, size]`, in the order of the plan."""
+
+
 class Attention(nn.Module):
     """Self-attention with one fused projection for queries, keys and values."""
 
@@ -37,18 +41,31 @@ class Attention(nn.Module):
         plan: AttentionPlan,
         rotation: Rotation | None,
         rows: Int[Tensor, "rows"] | None = None,
+        *,
+        remember: Remember | None = None,
     ) -> Float[Tensor, "_ hidden"]:
         """Mix the tokens of each sequence as the plan says; with `rows`, give what comes of these alone."""
-        config = self.config
-        qkv = self.qkv(states).view(-1, 3, config.num_heads, config.head_size)
-        if rotation is not None:
-            qkv = rotation.turn(qkv)
-        mixed = attend(qkv, plan, dropout=config.attention_dropout if self.training else 0.0)
-        mixed = mixed.flatten(1)
+        qkv = self.project(states, rotation)
+        if remember is not None:
+            remember(qkv[:, 1:])
+        mixed = attend(qkv, plan, dropout=self.config.attention_dropout if self.training else 0.0)
         if rows is not None:
             mixed, states = mixed.index_select(0, rows), states.index_select(0, rows)
-        update = self.output(mixed)
-        normed: Tensor = self.norm(add_dropped(states, update, config.hidden_dropout if self.training else 0.0))
+        return self.finish(states, mixed)
+
+    def project(
+        self, states: Float[Tensor, "tokens hidden"], rotation: Rotation | None
+    ) -> Float[Tensor, "tokens 3 heads size"]:
+        """Queries, keys and values of every token, turned to where it stands."""
+        qkv = self.qkv(states).view(-1, 3, self.config.num_heads, self.config.head_size)
+        return qkv if rotation is None else rotation.turn(qkv)
+
+    def finish(
+        self, states: Float[Tensor, "rows hidden"], mixed: Float[Tensor, "rows heads size"]
+    ) -> Float[Tensor, "rows hidden"]:
+        """What becomes of the rows once values are mixed."""
+        update = self.output(mixed.flatten(1))
+        normed: Tensor = self.norm(add_dropped(states, update, self.config.hidden_dropout if self.training else 0.0))
         return normed
 
 

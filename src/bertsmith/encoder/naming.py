@@ -130,7 +130,7 @@ class Family(Config):
         for mine, theirs in self.heads.items():
             if name == theirs:
                 return mine
-        module, _, leaf = name.rpartition(".")
+        module, leaf = self.parted(name)
         for mine, theirs in self.modules.items():
             match = re.fullmatch(re.escape(theirs).replace(r"\{\}", r"(\d+)"), module)
             if match and leaf in ("weight", "bias"):
@@ -146,7 +146,16 @@ class Family(Config):
         pattern = re.sub(r"(?<=\.)\d+(?=\.|$)", "{}", module)
         if pattern not in self.modules:
             raise UserError(f"the {self.model_types[0]} layout has no name for {name}", code="unsupported_model")
-        return f"{self.modules[pattern].format(*numbers)}.{leaf}"
+        return self.joined(pattern, self.modules[pattern].format(*numbers), leaf)
+
+    def parted(self, name: str) -> tuple[str, str]:
+        """One of their tensors as their module and our name of what it is there: `weight`, `bias`."""
+        module, _, leaf = name.rpartition(".")
+        return module, leaf
+
+    def joined(self, ours: str, theirs: str, leaf: str) -> str:
+        """The inverse: the tensor `leaf` of their module, which is ours of this pattern."""
+        return f"{theirs}.{leaf}"
 
     @staticmethod
     def is_buffer(name: str) -> bool:

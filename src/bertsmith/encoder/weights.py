@@ -53,6 +53,11 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
+def has_weights(folder: Path) -> bool:
+    """Whether there is anything that `read_weights` would try to read."""
+    return any((folder / name).is_file() or (folder / f"{name}.index.json").is_file() for name in _NAMES)
+
+
 def _parts(folder: Path) -> list[Path]:
     for name in _NAMES:
         index = folder / f"{name}.index.json"

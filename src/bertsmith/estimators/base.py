@@ -2,24 +2,23 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 
 from bertsmith.data import Label, Record
 from bertsmith.errors import UserError
 from bertsmith.estimators.parameters import Parameters
 from bertsmith.finetuning import Outputs
 from bertsmith.recipes import (
-    Bundle,
+    Answering,
     FinetuneRecipe,
     FinetuneResult,
     LabelType,
     finetune,
     finetune_recipe,
-    load_bundle,
+    load_model,
     make_splits,
-    save_bundle,
+    save_model,
 )
 from bertsmith.training import DeviceName, progress_listener, resolve_device
 
@@ -38,12 +37,26 @@ Texts = tuple[list[str], list[str] | None]
 """First texts, and second ones where the inputs are pairs."""
 
 
+class Labelled(NamedTuple):
+    """Rows by split, what the labels say of the task, and what they were in Python."""
+
+    rows: dict[str, list[Record]]
+    task: dict[str, Any]
+    label_type: LabelType
+
+
+Given = Mapping[str, tuple[Any, Any]]
+"""Texts and labels by split."""
+
+
 class TextEstimator(Parameters, ABC):
     """`fit` trains, `result_` tells how it went.
 
     `model` is a checkpoint to start from (a bundled name, a folder, a hub id); `encoder` instead
-    names a shape to start from random weights. What is None keeps the recipe's default. `settings`
-    reach every other recipe field: `["optimizer.layer_decay=0.95", "features.pooling=mean"]`.
+    names a shape to start from random weights. `warm_start` is for few texts a label: a number of epochs,
+    or the fields of the recipe's `warm_start` (nothing that scikit-learn calls so: `fit` always begins anew).
+    What is None keeps the recipe's default. `settings` reach every other recipe field:
+    `["optimizer.layer_decay=0.95", "features.pooling=mean"]`.
     """
 
     tasks: ClassVar[tuple[str, ...]]
@@ -59,6 +72,7 @@ class TextEstimator(Parameters, ABC):
         lr: float | None = None,
         max_length: int | None = None,
         truncation: Literal["head", "tail", "head_tail", "chunks", "auto"] | None = None,
+        warm_start: Mapping[str, Any] | int | None = None,
         settings: Sequence[str] = (),
         seed: int = 0,
         device: DeviceName = "auto",
@@ -71,6 +85,7 @@ class TextEstimator(Parameters, ABC):
         self.lr = lr
         self.max_length = max_length
         self.truncation = truncation
+        self.warm_start = warm_start
         self.settings = settings
         self.seed = seed
         self.device = device
@@ -90,6 +105,9 @@ class TextEstimator(Parameters, ABC):
         cut = self.truncation
         field = "kind" if cut in ("chunks", "auto") else "keep"
         given["document"] = _given(max_length=self.max_length, **{field: cut})
+        if self.warm_start is not None:
+            warm = self.warm_start
+            given["warm_start"] = dict(warm) if isinstance(warm, Mapping) else {"epochs": warm}
         return finetune_recipe(given=given, settings=self.settings)
 
     def save(self, folder: str | Path) -> None:
@@ -98,16 +116,16 @@ class TextEstimator(Parameters, ABC):
         Raises:
             UserError: the folder cannot be written, or there is nothing to save yet.
         """
-        save_bundle(self._fitted(), Path(folder))
+        save_model(self._fitted(), Path(folder))
 
     @classmethod
     def load(cls: type[T], folder: str | Path, *, device: DeviceName = "auto") -> T:
-        """Read a model that `save` or `bertsmith finetune` wrote.
+        """Read a model that `save` or `bertsmith finetune` wrote, or an ensemble of several.
 
         Raises:
             UserError: there is none, or it does something else.
         """
-        bundle = load_bundle(folder)
+        bundle = load_model(folder)
         kind = bundle.answers.name
         if kind not in cls.tasks:
             raise UserError(f"{folder} holds a {kind} model; load it with {FRONTS[kind]}", code="wrong_task")
@@ -119,13 +137,30 @@ class TextEstimator(Parameters, ABC):
         """Whether there is something to predict with."""
         return hasattr(self, "_bundle")
 
-    def _train(self, rows: Mapping[str, Sequence[Record]], recipe: FinetuneRecipe, label_type: LabelType) -> None:
-        """Train on the rows of `train`; the best weights are chosen on `dev`, or on 10 % set aside."""
+    def _train(self, texts: Any, labels: Any, dev: tuple[Any, Any] | None) -> None:
+        """Train on texts and labels; the best weights are chosen on `dev`, or on 10 % set aside."""
+        made = self.labelled({"train": (texts, labels)} | ({} if dev is None else {"dev": dev}))
+        recipe = self.recipe(**made.task)
         listeners = (progress_listener(),) if self.verbose else ()
-        self.result_: FinetuneResult = finetune(recipe, make_splits(rows, recipe), listeners=listeners)
-        self._take(replace(self.result_.bundle, label_type=label_type))
+        self.result_: FinetuneResult = finetune(recipe, make_splits(made.rows, recipe), listeners=listeners)
+        self._take(self.result_.bundle.but(label_type=made.label_type))
 
-    def _take(self, bundle: Bundle) -> None:
+    @classmethod
+    def of_bundle(cls: type[T], bundle: Answering, *, device: DeviceName = "auto") -> T:
+        """An estimator of a model that is there already."""
+        estimator = cls(device=device)
+        estimator._take(bundle)
+        return estimator
+
+    @abstractmethod
+    def labelled(self, given: Given) -> Labelled:
+        """Texts and labels as rows, and what they say of the task.
+
+        Raises:
+            UserError: texts and labels do not fit.
+        """
+
+    def _take(self, bundle: Answering) -> None:
         """Adopt a trained model."""
         self._bundle = bundle
 
@@ -135,7 +170,7 @@ class TextEstimator(Parameters, ABC):
         records = [Record(text, pair) for text, pair in _together(texts)]
         return bundle.outputs(bundle.prepare(records), device=resolve_device(self.device))
 
-    def _fitted(self) -> Bundle:
+    def _fitted(self) -> Answering:
         if not hasattr(self, "_bundle"):
             raise UserError(f"this {type(self).__name__} is not fitted yet; call fit or load first", code="not_fitted")
         return self._bundle

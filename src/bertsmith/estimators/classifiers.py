@@ -4,10 +4,10 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
-from bertsmith.estimators.base import TextEstimator, Texts, records_of
+from bertsmith.estimators.base import Given, Labelled, TextEstimator, Texts, records_of
 from bertsmith.estimators.inputs import LabelSets, label_sets, label_type, pairs_of_texts, plain, strings, typed
 from bertsmith.finetuning import MultiLabelAnswers
-from bertsmith.recipes import Bundle
+from bertsmith.recipes import Answering
 
 T = TypeVar("T", bound="LabelEstimator")
 
@@ -21,14 +21,17 @@ class LabelEstimator(TextEstimator):
         Raises:
             UserError: texts and labels do not fit, there is one label only, or the checkpoint cannot be had.
         """
-        kind = label_type(plain(labels))
-        given = {"train": (texts, labels)} | ({} if dev is None else {"dev": dev})
+        self._train(texts, labels, dev)
+        return self
+
+    def labelled(self, given: Given) -> Labelled:
+        """One label a text."""
+        kind = label_type(plain(given["train"][1]))
         rows = {
             name: records_of(self._texts(some), [str(label) for label in plain(theirs)], name)
             for name, (some, theirs) in given.items()
         }
-        self._train(rows, self.recipe(), kind)
-        return self
+        return Labelled(rows, {}, kind)
 
     def predict(self, texts: Any) -> np.ndarray:
         """The likeliest label of every text."""
@@ -61,7 +64,7 @@ class LabelEstimator(TextEstimator):
             input_tags=InputTags(one_d_array=True, two_d_array="pair" in self.tasks, string=True),
         )
 
-    def _take(self, bundle: Bundle) -> None:
+    def _take(self, bundle: Answering) -> None:
         """Adopt a trained model; its labels become again what they were."""
         super()._take(bundle)
         names = [typed(label, bundle.label_type) for label in bundle.labels]
@@ -81,21 +84,16 @@ class Classifier(LabelEstimator):
 
     tasks: ClassVar[tuple[str, ...]] = ("classification", "multilabel")
 
-    def fit(self, texts: Any, labels: Any, *, dev: tuple[Any, Any] | None = None) -> "Classifier":
-        """Train on texts and labels; the best weights are chosen on `dev` (texts, labels), or on 10 % set aside.
-
-        Raises:
-            UserError: texts and labels do not fit, there is nothing to learn, or the checkpoint cannot be had.
-        """
-        sets = label_sets(labels)
+    def labelled(self, given: Given) -> Labelled:
+        """One label a text, or a set of labels."""
+        sets = label_sets(given["train"][1])
         if sets is None:
-            return super().fit(texts, labels, dev=dev)
+            return super().labelled(given)
         sets.require_every_column()
-        rows = {"train": records_of(self._texts(texts), sets.names, "train")}
-        if dev is not None:
-            rows["dev"] = records_of(self._texts(dev[0]), _sets(dev[1]).names, "dev")
-        self._train(rows, self.recipe(kind="multilabel"), sets.kind)
-        return self
+        rows = {
+            name: records_of(self._texts(texts), _sets(labels).names, name) for name, (texts, labels) in given.items()
+        }
+        return Labelled(rows, {"kind": "multilabel"}, sets.kind)
 
     def predict(self, texts: Any) -> Any:
         """The likeliest label of every text; with several labels a text a list of tuples, or an indicator matrix."""

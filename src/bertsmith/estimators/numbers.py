@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from bertsmith.errors import UserError
-from bertsmith.estimators.base import TextEstimator, Texts, records_of
+from bertsmith.estimators.base import Given, Labelled, TextEstimator, Texts, records_of
 from bertsmith.estimators.inputs import finite_numbers, pairs_of_texts, plain, strings
 from bertsmith.finetuning import RegressionAnswers
 
@@ -27,14 +27,17 @@ class Regressor(TextEstimator):
         Raises:
             UserError: texts and numbers do not fit, all numbers are equal, or the checkpoint cannot be had.
         """
-        given = {"train": (texts, numbers)} | ({} if dev is None else {"dev": dev})
+        self._train(texts, numbers, dev)
+        return self
+
+    def labelled(self, given: Given) -> Labelled:
+        """A number a text, or a number a pair."""
         rows = {
             name: records_of(self._texts(some), finite_numbers(theirs, name), name)
             for name, (some, theirs) in given.items()
         }
         reads = "one" if rows["train"] and rows["train"][0].text_pair is None else "pair"
-        self._train(rows, self.recipe(texts=reads), "float")
-        return self
+        return Labelled(rows, {"texts": reads}, "float")
 
     def predict(self, texts: Any) -> np.ndarray:
         """The number of every text, on the scale of the numbers trained on."""

@@ -1,7 +1,7 @@
 """Texts to vectors."""
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,18 +11,23 @@ from jaxtyping import Float
 
 from bertsmith.errors import UserError
 from bertsmith.estimators.inputs import plain
+from bertsmith.estimators.items import items_of, usual_method
 from bertsmith.estimators.parameters import Parameters
 from bertsmith.metrics import normed
 from bertsmith.recipes import (
+    ContrastResult,
     SentenceBundle,
+    contrast,
+    contrast_recipe,
     fit_whitening,
     is_sentence_encoder,
     load_sentence_bundle,
+    make_item_splits,
     save_sentence_bundle,
 )
 from bertsmith.recipes.encoding import EncodingWatch
 from bertsmith.sentences import TextCounts
-from bertsmith.training import DeviceName, Precision, resolve_device
+from bertsmith.training import DeviceName, Precision, progress_listener, resolve_device
 
 Vectors = Float[np.ndarray, "texts width"]
 
@@ -136,6 +141,44 @@ class SentenceEncoder(Parameters):
             raise UserError(f"{len(one)} first texts but {len(other)} second ones; pairs have both", code="uneven")
         return np.asarray(np.einsum("pd,pd->p", one, other))
 
+    def fit(  # noqa: PLR0913 - what a user may want to say of a run
+        self,
+        items: Any,
+        labels: Any = None,
+        *,
+        method: str | None = None,
+        dev: tuple[Any, Any] | Any = None,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        lr: float | None = None,
+        settings: Sequence[str] = (),
+        seed: int = 0,
+    ) -> "SentenceEncoder":
+        """Learn from texts, pairs, triplets or groups; `dev` (pairs, numbers) chooses the best weights.
+
+        Without a method: `simcse` for texts, `ranking` for pairs, `cosent` for pairs with numbers, `sbert` for pairs
+        with other labels, `simcse-supervised` for triplets; `simbert` learns from groups. `settings` reach every
+        other field of the recipe (`["loss.scale=30", "dropout=0.3"]`); `result_` tells how it went.
+
+        Raises:
+            UserError: there is no such method, the items do not fit it, or the checkpoint cannot be had.
+        """
+        rows, given = plain(items), {"start": {"model": str(self.model)}, "seed": seed, "device": self.device}
+        known = None if labels is None else plain(labels)
+        chosen = method or usual_method(rows, known)
+        given["budget"] = {} if epochs is None else {"epochs": epochs}
+        given["batches"] = {} if batch_size is None else {"batch_size": batch_size}
+        given["optimizer"] = {} if lr is None else {"lr": lr}
+        recipe = contrast_recipe(method=chosen, given=given, settings=settings)
+        train = items_of(rows, known, method=chosen, name="train")
+        held = None if dev is None else items_of(*_with_labels(dev), method=None, name="dev")
+        splits = make_item_splits(train, recipe.stages[0], dev=held, seed=seed)
+        listeners = (progress_listener(),) if self.verbose else ()
+        self.result_: ContrastResult = contrast(recipe, splits=[splits], listeners=listeners)
+        self._bundle = self.result_.bundle
+        self.notes_ = self.result_.notes
+        return self
+
     def fit_whitening(self, texts: Any, *, dims: int | None = None) -> "SentenceEncoder":
         """Whiten all vectors from now on, by the vectors of these texts; `dims` keeps so many dimensions.
 
@@ -191,3 +234,12 @@ def _strings(texts: Any) -> list[str]:
 
 def _silent(text: str) -> None:
     """Nobody listens."""
+
+
+def _with_labels(dev: Any) -> tuple[Any, Any]:
+    """Pairs and their numbers, or items without: triplets and groups are measured as they are."""
+    if isinstance(dev, tuple) and len(dev) == 2 and not isinstance(dev[0], str):
+        pairs, numbers = dev
+        if len(plain(numbers)) and not isinstance(plain(numbers)[0], str | list | tuple):
+            return pairs, numbers
+    return dev, None

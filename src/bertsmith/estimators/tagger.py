@@ -7,10 +7,10 @@ import numpy as np
 
 from bertsmith.data import Marks, Record, Sentence, read_spans_of_row, sentence_records
 from bertsmith.errors import UserError
-from bertsmith.estimators.base import TextEstimator, Texts
+from bertsmith.estimators.base import Given, Labelled, TextEstimator, Texts
 from bertsmith.estimators.inputs import plain, strings
 from bertsmith.finetuning import TaggingAnswers
-from bertsmith.recipes import Bundle
+from bertsmith.recipes import Answering
 from bertsmith.text.tags import is_tag
 from bertsmith.text.units import text_of_tokens
 from bertsmith.training import resolve_device
@@ -44,10 +44,12 @@ class Tagger(TextEstimator):
             UserError: texts and spans do not fit, spans overlap, tags break their scheme, or the checkpoint
                 cannot be had.
         """
-        given = {"train": (texts, marks)} | ({} if dev is None else {"dev": dev})
-        rows = {name: _marked(some, theirs, name) for name, (some, theirs) in given.items()}
-        self._train(rows, self.recipe(), "str")
+        self._train(texts, marks, dev)
         return self
+
+    def labelled(self, given: Given) -> Labelled:
+        """Spans, or a tag a token."""
+        return Labelled({name: _marked(some, theirs, name) for name, (some, theirs) in given.items()}, {}, "str")
 
     def predict(self, texts: Any) -> list[list[Any]]:
         """The spans `(start, end, type)` of every text; of lists of tokens, a tag for every token."""
@@ -85,7 +87,7 @@ class Tagger(TextEstimator):
             input_tags=InputTags(one_d_array=True, two_d_array=False, string=True),
         )
 
-    def _take(self, bundle: Bundle) -> None:
+    def _take(self, bundle: Answering) -> None:
         super()._take(bundle)
         assert isinstance(bundle.answers, TaggingAnswers)
         self.classes_ = np.array(bundle.answers.types)

@@ -3,7 +3,7 @@
 import os
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,16 +14,24 @@ from bertsmith.errors import Interrupted
 from bertsmith.experiments.child import PATIENCE, PROGRAM, Child
 from bertsmith.experiments.course import GiveUp, given_up, never
 from bertsmith.experiments.journal import Journal
-from bertsmith.experiments.places import JOURNAL, OUTCOME, SPLITS, TRIALS
+from bertsmith.experiments.places import COURSE, JOURNAL, OUTCOME, OUTPUT, SPLITS, TRIAL, TRIALS
 from bertsmith.experiments.rows import StoredSplits, store_splits
 from bertsmith.experiments.said import Said, read_said
 from bertsmith.experiments.trial import Evaluation, Outcome, Trial
-from bertsmith.recipes import Splits, finish_folder
+from bertsmith.files import writing
+from bertsmith.recipes import LOG, RECIPE, Splits, finish_folder
 from bertsmith.recipes.watching import Say, silent
 from bertsmith.training.signals import StopSignals
 
 GLANCE = 0.05
 """Seconds between two looks at the processes."""
+
+STAYS = (TRIAL, OUTCOME, COURSE, OUTPUT, RECIPE, LOG, "dev.safetensors", "test.safetensors")
+"""What remains of a trial whose model is not kept."""
+
+
+def _unheard(outcome: Outcome) -> None:
+    """Nobody wants to hear."""
 
 
 @dataclass
@@ -53,6 +61,7 @@ class TrialRunner:
 
     def __post_init__(self) -> None:
         self._journal = Journal(self.folder / JOURNAL)
+        self._known: dict[str, Outcome] | None = None
         self._until = None if self.minutes is None else time.monotonic() + 60 * self.minutes
 
     def add(self, name: str, splits: Splits) -> None:
@@ -64,23 +73,25 @@ class TrialRunner:
         stored = self._stored[trial.splits]
         return _with_threads(trial).key((stored if trial.test else stored.without_test()).fingerprint)
 
-    def run(self, trials: Sequence[Trial], *, give_up: GiveUp = never) -> list[Outcome]:
+    def run(
+        self, trials: Sequence[Trial], *, give_up: GiveUp = never, settled: Callable[[Outcome], object] = _unheard
+    ) -> list[Outcome]:
         """The outcomes of trials, in their order; equal trials run once.
 
         `give_up` looks at every evaluation on dev; as long as it depends on nothing that happens
-        meanwhile, outcomes do not depend on `processes`.
+        meanwhile, outcomes do not depend on `processes`. `settled` hears of every outcome as it comes.
 
         Raises:
             Interrupted: Ctrl-C or SIGTERM; the journal holds what is done, the rest goes on where it was.
         """
-        known = self._journal.outcomes()
+        known = self._all_known()
         keys = [self.key(trial) for trial in trials]
         missing = {
             key: _with_threads(trial)
             for key, trial in zip(keys, trials, strict=True)
             if not self._serves(known.get(key), trial)
         }
-        found = {**known, **_Round(self, missing, give_up).outcomes()} if missing else known
+        found = {**known, **_Round(self, missing, give_up, settled).outcomes()} if missing else known
         return [found[key] for key in keys]
 
     def said(self, outcome: Outcome, split: str = "dev") -> Said:
@@ -95,14 +106,32 @@ class TrialRunner:
         """The same, of a trial that may not have run."""
         return self.folder / TRIALS / self.key(trial)
 
+    def known(self, trial: Trial) -> Outcome | None:
+        """What is known of a trial, if anything."""
+        return self._all_known().get(self.key(trial))
+
+    def forget_model(self, outcome: Outcome) -> None:
+        """Remove the model of a trial; everything else that was found out stays."""
+        place = self.place(outcome)
+        with writing(place):
+            for path in place.iterdir() if place.is_dir() else ():
+                if path.is_file() and path.name not in STAYS:
+                    path.unlink()
+
     def remember(self, outcome: Outcome) -> None:
         """Add a line to the journal."""
+        self._all_known()[outcome.key] = outcome
         self._journal.add(outcome)
 
     @property
     def seconds_left(self) -> float:
         """Until the time is over; infinite without a limit."""
         return float("inf") if self._until is None else self._until - time.monotonic()
+
+    def _all_known(self) -> dict[str, Outcome]:
+        if self._known is None:
+            self._known = self._journal.outcomes()
+        return self._known
 
     def _serves(self, outcome: Outcome | None, trial: Trial) -> bool:
         """Whether a known outcome is all that the trial wants."""
@@ -122,9 +151,16 @@ def _with_threads(trial: Trial) -> Trial:
 class _Round:
     """The trials of one call, from the first to the last process."""
 
-    def __init__(self, runner: TrialRunner, trials: Mapping[str, Trial], give_up: GiveUp) -> None:
+    def __init__(
+        self,
+        runner: TrialRunner,
+        trials: Mapping[str, Trial],
+        give_up: GiveUp,
+        settled: Callable[[Outcome], object],
+    ) -> None:
         self.runner = runner
         self.give_up = give_up
+        self.settled = settled
         self.waiting = deque(trials.items())
         self.running: dict[int, Child] = {}
         self.found: dict[str, Outcome] = {}
@@ -205,6 +241,7 @@ class _Round:
         self.runner.say(f"{trial.name or outcome.key}: {_in_words(outcome, trial)}")
         if outcome.status != "unrun":
             self.runner.remember(outcome)
+        self.settled(outcome)
 
     def _time_is_over(self) -> None:
         for child in self._stopped():

@@ -42,6 +42,8 @@ def work(folder: Path, *, keep: Keep | None = None) -> Outcome:
     blank = Outcome(key=folder.name, name=trial.name, splits=trial.splits, seed=trial.recipe.seed, status="done")
     try:
         outcome = _ran(trial, folder, keep or _keep_model, blank)
+    except Interrupted:
+        raise
     except UserError as error:
         outcome = blank.but(status="failed", error=error.message, code=error.code)
     except Exception as error:

@@ -30,14 +30,18 @@ from bertsmith.finetuning.documents import (
     shorten_pair,
 )
 from bertsmith.finetuning.guidance import Distill, Guided, RDrop
+from bertsmith.finetuning.mixture import MixedUpdates, MultiTuner, TaskBatch
 from bertsmith.finetuning.model import FineTuner, LabelledBatch
 from bertsmith.finetuning.outputs import Outputs
 from bertsmith.finetuning.prediction import predict
 from bertsmith.finetuning.preparation import Prepared, length_limit, prepare
 from bertsmith.finetuning.reading import Reading, TextBatch, pack_readings
+from bertsmith.finetuning.sampling import Fixed, Proportional, Sampling, Temperature, order_of_epoch, quotas
 from bertsmith.finetuning.targets import Targets
 from bertsmith.finetuning.task import Task, require_fit, upgraded
+from bertsmith.finetuning.together import predict_together
 from bertsmith.finetuning.updates import LabelledUpdates
+from bertsmith.finetuning.warm_start import ClassBatch, ClassUpdates, Warmer, WarmStart, pairs_of_classes
 from bertsmith.text.shortening import Truncated, shorten
 
 __all__ = [
@@ -50,38 +54,53 @@ __all__ = [
     "AskedDocument",
     "Auto",
     "Chunks",
+    "ClassBatch",
+    "ClassUpdates",
     "Classification",
     "ClassificationAnswers",
     "Distill",
     "FineTuner",
+    "Fixed",
     "Guided",
     "LabelledBatch",
     "LabelledUpdates",
+    "MixedUpdates",
     "MultiLabel",
     "MultiLabelAnswers",
+    "MultiTuner",
     "Outputs",
     "Pair",
     "PairAnswers",
     "Prepared",
+    "Proportional",
     "RDrop",
     "ReadDocument",
     "Reading",
     "Regression",
     "RegressionAnswers",
+    "Sampling",
     "TagTargets",
     "Tagging",
     "TaggingAnswers",
     "Targets",
     "Task",
+    "TaskBatch",
+    "Temperature",
     "TextBatch",
     "Truncate",
     "Truncated",
+    "WarmStart",
+    "Warmer",
     "Windows",
     "chosen_document",
     "length_limit",
+    "order_of_epoch",
     "pack_readings",
+    "pairs_of_classes",
     "predict",
+    "predict_together",
     "prepare",
+    "quotas",
     "require_fit",
     "shorten",
     "shorten_pair",

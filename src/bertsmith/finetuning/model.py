@@ -101,6 +101,11 @@ class FineTuner(nn.Module):
         losses = [self.criterion.loss(scores, batch.targets, batch.texts.layout).sum for scores in passes]
         return {"loss": torch.stack(losses).mean()}
 
+    def vectors(self, texts: TextBatch) -> Float[Tensor, "texts width"]:
+        """The vector of each text that the head reads; the head must read one a text."""
+        assert not self.task.features.per_token, "the head reads tokens"
+        return self._vectors(texts)[0]
+
     def _vectors(self, texts: TextBatch) -> tuple[Float[Tensor, "vectors width"], Layout | None]:
         """What the head reads, and which of it stands together."""
         learning = torch.is_grad_enabled()
@@ -113,9 +118,7 @@ class FineTuner(nn.Module):
         return (vectors if texts.places is None else vectors.index_select(0, texts.places)), texts.layout
 
     def _read(self, sequences: PackedBatch) -> Float[Tensor, "vectors width"]:
-        states = self.encoder(sequences, keep_layers=self.features.keep_layers)
-        vectors: Tensor = self.features(states, sequences)
-        return vectors
+        return self.features.of(self.encoder, sequences)
 
     def depth_of(self, parameter: str) -> int:
         """0 for embeddings, i + 1 for layer i, one more than the top layer for everything on top."""

@@ -1,6 +1,6 @@
 """Answers and truth to named numbers, with how sure they are; numpy only."""
 
-from bertsmith.metrics.bootstrap import Interval, percentile_interval
+from bertsmith.metrics.bootstrap import Interval, Weighted, bootstrap, percentile_interval
 from bertsmith.metrics.calibration import Calibration, best_temperature, calibration, tempered
 from bertsmith.metrics.classification import (
     ClassScores,
@@ -10,8 +10,15 @@ from bertsmith.metrics.classification import (
     confusion,
     paired_difference,
     per_class,
+    weighted_classification,
 )
-from bertsmith.metrics.correlation import correlation_intervals, correlation_metrics, pearson, spearman
+from bertsmith.metrics.correlation import (
+    correlation_intervals,
+    correlation_metrics,
+    pearson,
+    spearman,
+    weighted_correlation,
+)
 from bertsmith.metrics.entities import (
     NOTHING,
     SpanError,
@@ -20,6 +27,7 @@ from bertsmith.metrics.entities import (
     per_type,
     span_errors,
     type_confusion,
+    weighted_entities,
 )
 from bertsmith.metrics.geometry import alignment, normed, uniformity
 from bertsmith.metrics.multilabel import (
@@ -31,10 +39,13 @@ from bertsmith.metrics.multilabel import (
     multilabel_intervals,
     multilabel_metrics,
     per_label,
+    weighted_multilabel,
 )
 from bertsmith.metrics.ranking import auc, auc_interval, ranks
 from bertsmith.metrics.retrieval import Qrels, Rankings, RetrievalScores, retrieval_metrics, retrieval_scores
+from bertsmith.metrics.student import critical, two_sided
 from bertsmith.metrics.tally import Tally, accuracy, f1, macro_f1, precision, recall, tally
+from bertsmith.metrics.writing import Distinct, copy_rate, distinct
 
 __all__ = [
     "NOTHING",
@@ -43,12 +54,14 @@ __all__ = [
     "Calibration",
     "ClassScores",
     "Difference",
+    "Distinct",
     "Interval",
     "Qrels",
     "Rankings",
     "RetrievalScores",
     "SpanError",
     "Tally",
+    "Weighted",
     "accuracy",
     "alignment",
     "auc",
@@ -56,12 +69,16 @@ __all__ = [
     "best_cut",
     "best_cuts",
     "best_temperature",
+    "bootstrap",
     "calibration",
     "classification_intervals",
     "classification_metrics",
     "confusion",
+    "copy_rate",
     "correlation_intervals",
     "correlation_metrics",
+    "critical",
+    "distinct",
     "entity_intervals",
     "entity_metrics",
     "f1",
@@ -85,6 +102,11 @@ __all__ = [
     "spearman",
     "tally",
     "tempered",
+    "two_sided",
     "type_confusion",
     "uniformity",
+    "weighted_classification",
+    "weighted_correlation",
+    "weighted_entities",
+    "weighted_multilabel",
 ]

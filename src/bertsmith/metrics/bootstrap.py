@@ -12,6 +12,8 @@ from jaxtyping import Float, Int
 
 RESAMPLES = 1000
 Interval = tuple[float, float]
+Weighted = Callable[[Int[np.ndarray, "some rows"]], Float[np.ndarray, " some"]]
+"""A metric of many samples of the same rows, each told by how often every row is in it."""
 
 _ENTRIES_AT_ONCE = 2_000_000
 

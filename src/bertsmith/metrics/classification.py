@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from bertsmith.metrics.bootstrap import RESAMPLES, Interval, bootstrap, percentile_interval
-from bertsmith.metrics.ranking import auc, auc_interval
+from bertsmith.metrics.bootstrap import RESAMPLES, Interval, Weighted, bootstrap, percentile_interval
+from bertsmith.metrics.ranking import auc, auc_interval, weighted_auc
 from bertsmith.metrics.tally import Rows, Tally, accuracy, f1, macro_f1, precision, recall, tallies, tally
 
 Probabilities = Float[np.ndarray, "rows labels"]
@@ -75,6 +75,21 @@ def classification_intervals(
     if probabilities is not None and _has_auc(truth, labels):
         intervals["auc"] = auc_interval(truth == 1, probabilities[:, 1], resamples=resamples, seed=seed)
     return {name: interval for name, interval in intervals.items() if interval is not None}
+
+
+def weighted_classification(
+    truth: Rows, answers: Rows, *, labels: Sequence[str], probabilities: Probabilities | None = None
+) -> dict[str, Weighted]:
+    """The same metrics as functions of how often each row is in a sample."""
+    _require_rows(truth)
+
+    def of(statistic: Statistic) -> Weighted:
+        return lambda counts: statistic(tallies(counts, truth, answers, labels=len(labels)))
+
+    figures = {"accuracy": of(accuracy), "macro_f1": of(macro_f1)}
+    if probabilities is not None and _has_auc(truth, labels):
+        figures["auc"] = weighted_auc(truth == 1, probabilities[:, 1])
+    return figures
 
 
 def confusion(truth: Rows, answers: Rows, *, labels: Sequence[str]) -> Int[np.ndarray, "labels labels"]:

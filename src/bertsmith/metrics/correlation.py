@@ -1,12 +1,10 @@
 """How well scores follow the true scores: Pearson in size, Spearman in order."""
 
-from collections.abc import Callable
-
 import numpy as np
 from jaxtyping import Float, Int, Real
 
 from bertsmith.errors import UserError
-from bertsmith.metrics.bootstrap import RESAMPLES, Interval, bootstrap, percentile_interval
+from bertsmith.metrics.bootstrap import RESAMPLES, Interval, Weighted, bootstrap, percentile_interval
 from bertsmith.metrics.ranking import middle_ranks, ranks
 
 Scores = Real[np.ndarray, " rows"]
@@ -51,14 +49,24 @@ def correlation_intervals(
     if _constant(answers):
         return {"spearman": (0.0, 0.0), "pearson": (0.0, 0.0)}
     intervals = {}
-    for name, statistic in (("spearman", _spearman_of(truth, answers)), ("pearson", _pearson_of(truth, answers))):
-        values = bootstrap(np.arange(len(truth)), statistic, resamples=resamples, seed=seed)
+    for name, figure in weighted_correlation(truth, answers).items():
+        values = bootstrap(np.arange(len(truth)), figure, resamples=resamples, seed=seed)
         intervals[name] = percentile_interval(values)
     return {name: interval for name, interval in intervals.items() if interval is not None}
 
 
-Counts = Int[np.ndarray, "some rows"]
-Weighted = Callable[[Counts], Float[np.ndarray, " some"]]
+def weighted_correlation(truth: Scores, answers: Scores) -> dict[str, Weighted]:
+    """The same metrics as functions of how often each row is in a sample; NaN where either side is constant there.
+
+    Answers that are all equal correlate with nothing: 0.
+
+    Raises:
+        UserError: all true scores are equal (or there are fewer than two).
+    """
+    _require_spread(truth)
+    if _constant(answers):
+        return dict.fromkeys(("spearman", "pearson"), lambda counts: np.zeros(len(counts)))
+    return {"spearman": _spearman_of(truth, answers), "pearson": _pearson_of(truth, answers)}
 
 
 def _pearson_of(first: Scores, second: Scores) -> Weighted:

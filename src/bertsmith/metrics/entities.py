@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from bertsmith.metrics.bootstrap import RESAMPLES, Interval, bootstrap, percentile_interval
+from bertsmith.metrics.bootstrap import RESAMPLES, Interval, Weighted, bootstrap, percentile_interval
 from bertsmith.metrics.classification import ClassScores
 from bertsmith.text.tags import Span
 
@@ -54,6 +54,16 @@ def entity_intervals(truth: Spans, answers: Spans, *, resamples: int = RESAMPLES
     values = bootstrap(kinds.reshape(-1), lambda drawn: _figures(drawn @ alike), resamples=resamples, seed=seed)
     intervals = {name: percentile_interval(row) for name, row in zip(_NAMES, values, strict=True)}
     return {name: interval for name, interval in intervals.items() if interval is not None}
+
+
+def weighted_entities(truth: Spans, answers: Spans) -> dict[str, Weighted]:
+    """The same figures as functions of how often each text is in a sample."""
+    counts = _counts(truth, answers)
+
+    def of(place: int) -> Weighted:
+        return lambda drawn: _figures(drawn @ counts)[place]
+
+    return {name: of(place) for place, name in enumerate(_NAMES)}
 
 
 def per_type(truth: Spans, answers: Spans, *, types: Sequence[str]) -> tuple[ClassScores, ...]:

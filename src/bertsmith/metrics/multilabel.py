@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from bertsmith.metrics.bootstrap import RESAMPLES, Interval, bootstrap, percentile_interval
+from bertsmith.metrics.bootstrap import RESAMPLES, Interval, Weighted, bootstrap, percentile_interval
 from bertsmith.metrics.classification import ClassScores
 from bertsmith.metrics.tally import Tally, f1, macro_f1, precision, recall
 
@@ -43,16 +43,24 @@ def multilabel_intervals(
 ) -> dict[str, Interval]:
     """95 % percentile intervals of the same metrics, by bootstrap over rows."""
     rows, kinds = np.unique(np.hstack([truth, answers]), axis=0, return_inverse=True)
-    true, answered = np.hsplit(rows, 2)
-    parts = [side.astype(np.float64) for side in (true & answered, true, answered)]
+    figures = weighted_multilabel(*np.hsplit(rows, 2))
 
     def statistics(counts: Int[np.ndarray, "some kinds"]) -> Float[np.ndarray, "metrics some"]:
-        sample = Tally(*(np.rint(counts @ part).astype(np.int64) for part in parts))
-        return np.stack([score(sample) for score in SCORES.values()])
+        return np.stack([figure(counts) for figure in figures.values()])
 
     values = bootstrap(kinds.reshape(-1), statistics, resamples=resamples, seed=seed)
     found = {name: percentile_interval(row) for name, row in zip(SCORES, values, strict=True)}
     return {name: interval for name, interval in found.items() if interval is not None}
+
+
+def weighted_multilabel(truth: Sets, answers: Sets) -> dict[str, Weighted]:
+    """The same metrics as functions of how often each row is in a sample."""
+    parts = [side.astype(np.float64) for side in (truth & answers, truth, answers)]
+
+    def of(score: Score) -> Weighted:
+        return lambda counts: score(Tally(*(np.rint(counts @ part).astype(np.int64) for part in parts)))
+
+    return {name: of(score) for name, score in SCORES.items()}
 
 
 def per_label(truth: Sets, answers: Sets, *, labels: Sequence[str]) -> tuple[ClassScores, ...]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
-from bertsmith.metrics.bootstrap import RESAMPLES, Interval, bootstrap, percentile_interval
+from bertsmith.metrics.bootstrap import RESAMPLES, Interval, Weighted, bootstrap, percentile_interval
 
 
 def middle_ranks(counts: Int[np.ndarray, " groups"]) -> Float[np.ndarray, " groups"]:
@@ -38,6 +38,14 @@ def auc_interval(
     """95 % interval of the area under the ROC curve, by bootstrap over rows; None without both classes."""
     kinds, ladder = _ladder(positive, scores)
     return percentile_interval(bootstrap(kinds, ladder.auc, resamples=resamples, seed=seed))
+
+
+def weighted_auc(positive: Bool[np.ndarray, " rows"], scores: Float[np.ndarray, " rows"]) -> Weighted:
+    """The area as a function of how often each row is in a sample; NaN for a sample without both classes."""
+    kinds, ladder = _ladder(positive, scores)
+    order = np.argsort(kinds, kind="stable")
+    starts = np.searchsorted(kinds[order], np.arange(kinds.max() + 1))
+    return lambda counts: ladder.auc(np.add.reduceat(counts[:, order], starts, axis=1))
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ def load_heads(model: Pretrainer, stored: Mapping[str, Mapping[str, Tensor]]) ->
     for name, module in (_spelled(model) | beside).items():
         found = stored.get(name) or _among_extras(stored, name)
         if found:
-            _put(module, found, name)
+            put_head(module, found, name)
         else:
             notes.append(_NEW[name])
     if "generator" in model.heads:
@@ -75,10 +75,10 @@ def load_generator(model: Pretrainer, encoder: Encoder, heads: Mapping[str, Mapp
     shared = ("embeddings.token.", "embeddings.segment.", "embeddings.position.", "embeddings.norm.")
     state = {name: tensor for name, tensor in encoder.state_dict().items() if not name.startswith(shared)}
     kept = {name: tensor for name, tensor in own.encoder.state_dict().items() if name.startswith(shared)}
-    _put(own.encoder, {**state, **kept}, "generator")
+    put_head(own.encoder, {**state, **kept}, "generator")
     if "mlm" not in heads:
         raise UserError("the saved generator has no head over the vocabulary", code="missing_weights")
-    _put(own.mlm, heads["mlm"], "generator")
+    put_head(own.mlm, heads["mlm"], "generator")
 
 
 def _spelled(model: Pretrainer) -> dict[str, nn.Module]:
@@ -95,7 +95,12 @@ def _among_extras(stored: Mapping[str, Mapping[str, Tensor]], name: str) -> dict
     return {key.removeprefix(f"{name}."): tensor for key, tensor in extras.items() if key.startswith(f"{name}.")}
 
 
-def _put(module: nn.Module, tensors: Mapping[str, Tensor], name: str) -> None:
+def put_head(module: nn.Module, tensors: Mapping[str, Tensor], name: str) -> None:
+    """Load a head of a checkpoint.
+
+    Raises:
+        UserError: it has another shape.
+    """
     if isinstance(module, VocabularyHead) and "decoder" in tensors:
         module.decoder = nn.Parameter(torch.empty_like(tensors["decoder"], device=module.bias.device))
     own = module.state_dict()

@@ -1,7 +1,7 @@
 """A trained model as a folder: Hugging Face layout, plus what is needed to answer as it was evaluated."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,8 +10,9 @@ from torch import Tensor
 
 from bertsmith.config import parse_config
 from bertsmith.data import Record
-from bertsmith.encoder import load_checkpoint, save_checkpoint
+from bertsmith.encoder import Checkpoint, load_checkpoint, save_checkpoint
 from bertsmith.encoder.hub import resolve
+from bertsmith.encoder.weights import read_json
 from bertsmith.errors import UserError
 from bertsmith.finetuning import (
     Answers,
@@ -49,6 +50,10 @@ class Bundle:
     family: str
     precision: Precision = "auto"
     label_type: LabelType = "str"
+
+    def but(self, *, label_type: LabelType) -> "Bundle":
+        """The same for labels of this type in Python."""
+        return replace(self, label_type=label_type)
 
     @property
     def answers(self) -> Answers:
@@ -113,6 +118,38 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
     )
 
 
+def save_tasks(bundles: Mapping[str, Bundle], folder: Path) -> None:
+    """Write several tasks over one encoder: the encoder once, what stands on it by the name of the task.
+
+    transformers loads the encoder; `load_bundle` with the name of a task, `load_tasks` all of them.
+
+    Raises:
+        UserError: the folder cannot be written.
+    """
+    first = next(iter(bundles.values()))
+    tasks = {
+        name: {"task": bundle.model.task.model_dump(mode="json"), "label_type": bundle.label_type}
+        for name, bundle in bundles.items()
+    }
+    first.tokenizer.save(folder)
+    save_checkpoint(
+        folder,
+        first.model.encoder,
+        family=first.family,
+        extra_tensors={
+            f"{_of_task(name)}{own}": value
+            for name, bundle in bundles.items()
+            for own, value in bundle.model.state_dict().items()
+            if not own.startswith("encoder.")
+        },
+        config_extras={"bertsmith": {"format": FORMAT, "tasks": tasks, "precision": first.precision}},
+    )
+
+
+def _of_task(name: str) -> str:
+    return f"tasks.{name}."
+
+
 _POOLER = "pooler."
 
 
@@ -140,16 +177,56 @@ def _name(ours: str) -> str:
     return ours
 
 
-def load_bundle(source: str | Path) -> Bundle:
-    """Load a fine-tuned model.
+def load_bundle(source: str | Path, *, task: str | None = None) -> Bundle:
+    """Load a fine-tuned model; of a folder with several tasks, the one that is named.
 
     Raises:
-        UserError: there is no such folder, it is a plain encoder without a task, or it is damaged.
+        UserError: there is no such folder or task, it is a plain encoder without a task, it holds several and
+            none is named, or it is damaged.
     """
+    folder, checkpoint, block = _opened(source)
+    if "tasks" in block:
+        named = _named_task(block["tasks"], task, folder)
+        return _task_of(named, folder, checkpoint, block)
+    if task is not None:
+        raise UserError(f"{folder} holds a single task, which has no name; leave --task {task} out", code="no_task")
+    values = upgraded(block["task"]) if block["format"] == 1 else block["task"]
+    pooler = {f"{_POOLER}{name}": value for name, value in checkpoint.heads.get("pooler", {}).items()}
+    stored = {**pooler, **checkpoint.heads.get("extra", {})}
+    told = {name: block[name] for name in ("precision", "label_type") if name in block}
+    return _restored(values, stored, folder, checkpoint, **told)
+
+
+def load_tasks(source: str | Path) -> dict[str, Bundle]:
+    """Load a model of several tasks, which share their encoder.
+
+    Raises:
+        UserError: there is no such folder, it does not hold several tasks, or it is damaged.
+    """
+    folder, checkpoint, block = _opened(source)
+    if "tasks" not in block:
+        raise UserError(f"{folder} holds a single task", code="no_task", where=str(folder))
+    return {name: _task_of(name, folder, checkpoint, block) for name in block["tasks"]}
+
+
+def tasks_of(source: str | Path) -> tuple[str, ...]:
+    """The names of the tasks of a folder; none if it holds a single task, or no model of ours."""
+    block = _block(resolve(str(source)))
+    return tuple(block.get("tasks", ()))
+
+
+def _block(folder: Path) -> dict[str, Any]:
+    path = folder / "config.json"
+    block = read_json(path).get("bertsmith") if path.is_file() else None
+    return block if isinstance(block, dict) else {}
+
+
+def _opened(source: str | Path) -> tuple[Path, Checkpoint, dict[str, Any]]:
+    """The folder, what is in it, and our block of its config.json."""
     folder = resolve(str(source))
     checkpoint = load_checkpoint(folder)
     block = checkpoint.raw_config.get("bertsmith")
-    if not isinstance(block, dict) or "task" not in block:
+    if not isinstance(block, dict) or ("task" not in block and "tasks" not in block):
         raise UserError(
             f"{folder} holds an encoder, but no fine-tuned task; train one with `bertsmith finetune --model {source}`",
             code="no_task",
@@ -162,20 +239,44 @@ def load_bundle(source: str | Path) -> Bundle:
             code="bundle_format",
             where=str(folder),
         )
-    values = upgraded(block["task"]) if block["format"] == 1 else block["task"]
+    return folder, checkpoint, block
+
+
+def _named_task(tasks: Mapping[str, Any], name: str | None, folder: Path) -> str:
+    if name in tasks:
+        return str(name)
+    what = "name one" if name is None else f"there is no {name!r}"
+    raise UserError(
+        f"{folder} holds the tasks {', '.join(tasks)}; {what} (--task {next(iter(tasks))})",
+        code="several_tasks" if name is None else "no_task",
+        where=str(folder),
+    )
+
+
+def _task_of(name: str, folder: Path, checkpoint: Checkpoint, block: Mapping[str, Any]) -> Bundle:
+    told, prefix = block["tasks"][name], _of_task(name)
+    stored = {
+        _name(own.removeprefix(prefix)): value
+        for own, value in checkpoint.heads.get("extra", {}).items()
+        if own.startswith(prefix)
+    }
+    kinds = {"precision": block.get("precision", "auto"), "label_type": told.get("label_type", "str")}
+    return _restored(told["task"], stored, folder, checkpoint, **kinds)
+
+
+def _restored(
+    values: Mapping[str, Any], stored: Mapping[str, Tensor], folder: Path, checkpoint: Checkpoint, **told: Any
+) -> Bundle:
     task = parse_config(Task, values, where=str(folder / "config.json"))
     model = FineTuner(task, checkpoint.encoder)
-    _put_head(model, checkpoint.heads, folder)
+    _put_head(model, stored, folder)
     tokenizer = Tokenizer.from_folder(folder)
     require_fit(checkpoint.encoder, tokenizer)
-    told = {name: block[name] for name in ("precision", "label_type") if name in block}
     return Bundle(model.eval(), tokenizer, checkpoint.family, **told)
 
 
-def _put_head(model: FineTuner, heads: dict[str, dict[str, Tensor]], folder: Path) -> None:
+def _put_head(model: FineTuner, stored: Mapping[str, Tensor], folder: Path) -> None:
     """Fill everything above the encoder; a random head would answer nonsense with confidence."""
-    pooler = {f"{_POOLER}{name}": value for name, value in heads.get("pooler", {}).items()}
-    stored = {**pooler, **heads.get("extra", {})}
     own = model.state_dict()
     try:
         found = {name: stored[_name(name)] for name in own if not name.startswith("encoder.")}

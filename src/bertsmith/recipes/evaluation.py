@@ -8,7 +8,7 @@ import torch
 
 from bertsmith.finetuning import Answers, Outputs, Targets, Truncated
 from bertsmith.metrics import Interval
-from bertsmith.recipes.bundle import Bundle
+from bertsmith.recipes.ensemble import Answering
 from bertsmith.recipes.splits import Rows
 
 
@@ -47,7 +47,7 @@ def measure(rows: Rows, answers: Answers, truth: Targets, outputs: Outputs, *, s
     )
 
 
-def evaluate_bundle(bundle: Bundle, rows: Rows, *, device: torch.device, seed: int) -> tuple[Measured, Truncated]:
+def evaluate_bundle(bundle: Answering, rows: Rows, *, device: torch.device, seed: int) -> tuple[Measured, Truncated]:
     """Measure a saved model on labelled rows; also what shortening cost them.
 
     Raises:

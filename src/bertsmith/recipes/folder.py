@@ -10,10 +10,15 @@ from bertsmith.files import writing
 from bertsmith.recipes.schema import write_recipe
 
 RECIPE, LOG, METRICS, SNAPSHOTS = "recipe.yaml", "log.jsonl", "metrics.json", "checkpoints"
+STAGE_LOGS = "log_*.jsonl"
+FINAL = "final"
+"""Logs of stages beside the main one, and the models of tasks that went on alone."""
 LEAVES = (
-    *(RECIPE, LOG, METRICS, SNAPSHOTS, "predictions_*.jsonl", "report.html", "README.md"),
-    *("config.json", "model.safetensors", "generator"),
+    *(RECIPE, LOG, STAGE_LOGS, METRICS, SNAPSHOTS, "predictions_*.jsonl", "report.html", "README.md"),
+    *("config.json", "model.safetensors", "generator", FINAL),
     *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt"),
+    *("modules.json", "sentence_bert_config.json", "config_sentence_transformers.json"),
+    *("[0-9]_Pooling", "[0-9]_Dense", "[0-9]_Normalize"),
 )
 """What a run leaves in its folder."""
 
@@ -27,12 +32,12 @@ def prepare_folder(out: Path, recipe: Config, *, keep_snapshots: bool) -> None:
     Raises:
         UserError: the folder cannot be written.
     """
-    kept = (RECIPE, SNAPSHOTS, LOG) if keep_snapshots else (RECIPE,)
+    kept = (RECIPE, SNAPSHOTS, LOG, STAGE_LOGS) if keep_snapshots else (RECIPE,)
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
         (out / METRICS).unlink(missing_ok=True)
         for path in out.iterdir():
-            if path.name not in kept and _is_left_by_a_run(path.name):
+            if _is_left_by_a_run(path.name) and not any(fnmatch(path.name, name) for name in kept):
                 _remove(path)
     write_recipe(recipe, out / RECIPE)
 

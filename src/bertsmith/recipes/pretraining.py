@@ -11,10 +11,11 @@ import torch
 
 from bertsmith.data.corpus import inspect
 from bertsmith.data.shards import Annotator, BuildEvent, Built, ShardSet, build_shards
-from bertsmith.encoder import Encoder, save_checkpoint
+from bertsmith.encoder import Encoder, PrefixLM, save_checkpoint
 from bertsmith.encoder.checkpoint import EXTRA
 from bertsmith.encoder.families import family_of
 from bertsmith.errors import UserError
+from bertsmith.generation import AppendedMask, Form, Shifted, generation_block
 from bertsmith.pretraining import (
     Pretrainer,
     PretrainUpdates,
@@ -125,12 +126,28 @@ def save_pretrained(result: PretrainResult, folder: Path) -> tuple[str, ...]:
     }
     kept = {head: tensors for head, tensors in heads.items() if head in (*known, EXTRA)}
     result.tokenizer.save(folder)
-    notes = save_checkpoint(folder, result.model.encoder, family=result.family, heads=kept, extra_tensors=strange)
+    form = _form(result.recipe)
+    notes = save_checkpoint(
+        folder,
+        result.model.encoder,
+        family=result.family,
+        heads=kept,
+        extra_tensors=strange,
+        config_extras={} if form is None else {"bertsmith": generation_block(form)},
+    )
     if (generator := generator_checkpoint(result.model)) is not None:
         encoder, generator_heads = generator
         result.tokenizer.save(folder / GENERATOR)
         notes += save_checkpoint(folder / GENERATOR, encoder, family="electra", heads=generator_heads)
     return notes
+
+
+def _form(recipe: PretrainRecipe) -> Form | None:
+    """How the next token of a target was asked for, if any part of the objective reads sources and targets."""
+    parts = [part for part in recipe.objective.parts if isinstance(part.attend, PrefixLM)]
+    if not parts:
+        return None
+    return Shifted() if any(part.losses.next_token for part in parts) else AppendedMask()
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,8 @@ class FinetuneResult:
     why: str | None = None
     """Why texts are read as they are, where the recipe leaves it open."""
     leads: bool = True
+    warmed: TrainingResult | None = None
+    """How the warm start went, if there was one."""
 
     @property
     def truncated(self) -> Truncated:
@@ -42,6 +44,9 @@ class FinetuneResult:
         """How texts are read, and why if the recipe left it open."""
         told = self.bundle.model.task.document.model_dump(mode="json")
         return told if self.why is None else {**told, "why": self.why}
+
+    def _warmed(self, warmed: TrainingResult) -> dict[str, Any]:
+        return {"steps": warmed.steps, "tokens": warmed.tokens, "seconds": round(warmed.seconds, 3)}
 
     def summary(self) -> dict[str, Any]:
         """The object `finetune --json` prints, without `out`."""
@@ -60,6 +65,7 @@ class FinetuneResult:
                 },
             },
             **({} if self.calibrated is None else {"calibration": self.calibrated.summary()}),
+            **({} if self.warmed is None else {"warm_start": self._warmed(self.warmed)}),
             "steps": result.steps,
             "best_step": result.best_step,
             "seconds": round(self.seconds, 3),

@@ -14,7 +14,17 @@ from bertsmith.encoder.config import Probability
 from bertsmith.errors import UserError
 from bertsmith.features import Features
 from bertsmith.files import write_text
-from bertsmith.finetuning import AIMS, AnyAim, AskedDocument, Classification, Distill, RDrop, Truncate, require_fit
+from bertsmith.finetuning import (
+    AIMS,
+    AnyAim,
+    AskedDocument,
+    Classification,
+    Distill,
+    RDrop,
+    Truncate,
+    WarmStart,
+    require_fit,
+)
 from bertsmith.heads import AnyHead, Linear
 from bertsmith.losses import AnyCriterion, CrossEntropy
 from bertsmith.text import Level
@@ -120,6 +130,7 @@ class FinetuneRecipe(Config):
     selection: Selection = Selection()
     adversarial: Adversarial | None = None
     r_drop: RDrop | None = None
+    warm_start: WarmStart | None = None
     distill: Distill | None = None
     calibrate: bool = False
     precision: Precision = "auto"
@@ -140,6 +151,11 @@ class FinetuneRecipe(Config):
         require_fit(self.task, document=self.document, features=self.features, head=self.head, criterion=self.criterion)
         if self.calibrate and not self.task.calibrates:
             raise ValueError(f"calibrate needs one label a text; task {self.task.kind} has no such probabilities")
+        if self.warm_start is not None and (not self.task.calibrates or self.head.gathers):
+            what = f"head {self.head.kind}" if self.task.calibrates else f"task {self.task.kind}"
+            raise ValueError(
+                f"warm_start needs one label and one vector a text, which {what} does not have; leave it out"
+            )
         return self
 
     @property
@@ -178,13 +194,29 @@ def finetune_recipe(
     Raises:
         UserError: a field is unknown or its value does not fit.
     """
-    below = with_named_task(read_yaml(file)) if file else {}
+    chosen = chosen_values(given=given, below=read_yaml(file) if file else {}, settings=settings)
+    return recipe_of(chosen, where=str(file) if file else None)
+
+
+def chosen_values(
+    *, given: Mapping[str, Any], below: Mapping[str, Any], settings: Sequence[str] = ()
+) -> dict[str, Any]:
+    """What was chosen, without defaults: what a file says (`below`), then the options given, then `--set`."""
+    lowest = with_named_task(below)
     if given.get("start"):
-        below = merged(below, {"start": {"model": None, "encoder": None}})
-    chosen = with_settings({"start": {}, **merged(below, with_named_task(given))}, settings)
+        lowest = merged(lowest, {"start": {"model": None, "encoder": None}})
+    return with_settings({"start": {}, **merged(lowest, with_named_task(given))}, settings)
+
+
+def recipe_of(chosen: Mapping[str, Any], *, where: str | None = None) -> FinetuneRecipe:
+    """Complete what was chosen by the defaults that fit the task and the start.
+
+    Raises:
+        UserError: a field is unknown or its value does not fit.
+    """
     if isinstance(chosen["start"], Mapping) and chosen["start"].get("encoder"):
         chosen = merged(merged(FROM_RANDOM_WEIGHTS, usual_for(chosen.get("task"))), chosen)
-    return parse_config(FinetuneRecipe, chosen, where=str(file) if file else None)
+    return parse_config(FinetuneRecipe, chosen, where=where)
 
 
 def require_corpus(chosen: Mapping[str, Any]) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from bertsmith.encoder import save_checkpoint
 from bertsmith.errors import UserError
+from bertsmith.generation import Form, generation_block
 from bertsmith.metrics import normed
 from bertsmith.recipes.sentence_layout import needs_all_layers, write_layout
 from bertsmith.sentences import (
@@ -49,6 +50,8 @@ class SentenceBundle:
     precision: Precision = "float32"
     heads: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    form: Form | None = None
+    """How it is asked for a next token, if it was trained to write as well (SimBERT)."""
 
     @property
     def task(self) -> SentenceTask:
@@ -171,6 +174,7 @@ def save_sentence_bundle(bundle: SentenceBundle, folder: Path) -> tuple[str, ...
             "format": SENTENCE_FORMAT,
             "sentences": embedder.task.model_dump(mode="json"),
             "precision": bundle.precision,
+            **({} if bundle.form is None else generation_block(bundle.form)),
         }
     }
     if needs_all_layers(embedder):

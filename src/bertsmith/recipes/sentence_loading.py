@@ -9,6 +9,7 @@ from bertsmith.encoder import Checkpoint, load_checkpoint
 from bertsmith.encoder.hub import resolve
 from bertsmith.encoder.weights import read_json, read_weights
 from bertsmith.errors import UserError
+from bertsmith.generation import form_in
 from bertsmith.recipes.sentence_bundle import SENTENCE_FORMAT, SentenceBundle, fill, pooler_tensors
 from bertsmith.recipes.sentence_layout import Found, is_layout, on_top_of, read_listed
 from bertsmith.recipes.sentence_modules import read_chain
@@ -58,6 +59,7 @@ def load_sentence_bundle(
         precision or _block(checkpoint).get("precision", "float32"),
         {name: parts for name, parts in checkpoint.heads.items() if name != "extra"},
         (*checkpoint.report.notes, *left_out(checkpoint), *tokenizer.assumptions, *found.notes, *cut),
+        form_in(checkpoint.raw_config),
     )
     if pooling is not None:
         bundle = bundle.pooled_by(pooling)

@@ -87,7 +87,12 @@ def read_rows(path: Path, task: Aim, columns: Columns, *, encoding: str) -> Rows
     return Rows(tuple(task.read(path, columns, encoding=encoding)), path.name)
 
 
-def _require_group_column(records: Sequence[Record], data: DataFiles, train: str) -> None:
+def require_group_column(records: Sequence[Record], data: DataFiles, train: str) -> None:
+    """Make sure that the column that keeps rows together is there.
+
+    Raises:
+        UserError: it is not.
+    """
     column = data.group_column
     if column is not None and column not in records[0].row:
         raise UserError(
@@ -101,7 +106,7 @@ def _require_group_column(records: Sequence[Record], data: DataFiles, train: str
 def _with_dev_set_aside(
     records: Sequence[Record], test: Rows | None, answers: Answers, data: DataFiles, seed: int, train: str
 ) -> Splits:
-    _require_group_column(records, data, train)
+    require_group_column(records, data, train)
     split = split_records(records, share=data.dev_share, seed=seed, group_column=data.group_column)
     if not split.dev or not split.train:
         raise UserError(

@@ -79,7 +79,7 @@ def read_pairs(path: Path, columns: Columns = USUAL_COLUMNS, *, encoding: str = 
     Raises:
         UserError: the file cannot be read, a row lacks a text or a number, or all scores are equal.
     """
-    chosen, notes = _columns(path, columns, encoding)
+    chosen, notes = pair_columns(path, columns, encoding)
     places: dict[str, int] = {}
     pairs, scores, subsets = [], [], []
     for record in read_records(path, chosen, labels="number", pairs="required", encoding=encoding):
@@ -111,7 +111,8 @@ def read_pairs(path: Path, columns: Columns = USUAL_COLUMNS, *, encoding: str = 
     )
 
 
-def _columns(path: Path, columns: Columns, encoding: str) -> tuple[Columns, tuple[str, ...]]:
+def pair_columns(path: Path, columns: Columns, encoding: str) -> tuple[Columns, tuple[str, ...]]:
+    """The columns of scored pairs: as asked for, or those of the common sets where a file has them, and a note."""
     if columns != USUAL_COLUMNS or str(path) == "-":
         return columns, ()
     names = column_names(path, encoding=encoding)

@@ -9,13 +9,12 @@ import numpy as np
 import torch
 
 from bertsmith.data import Record
-from bertsmith.encoder.hub import resolve
 from bertsmith.errors import UserError
 from bertsmith.finetuning import Answers, Distill, Reading, Targets
-from bertsmith.recipes.bundle import Bundle, load_bundle
+from bertsmith.recipes.bundle import Bundle
+from bertsmith.recipes.ensemble import Answering, load_model, weight_files
 from bertsmith.recipes.schema import DataFiles
 
-WEIGHTS = "model.safetensors"
 UNLABELLED = -100
 """The target of a text without a label: its own loss is left out."""
 
@@ -24,12 +23,12 @@ Views = Sequence[Sequence[Reading]]
 
 @dataclass(frozen=True, slots=True)
 class Teacher:
-    """A bundle whose labels are those of the student, in `order`, and the texts that it alone teaches.
+    """A model, or an ensemble, whose labels are those of the student, in `order`, and the texts it alone teaches.
 
     `fingerprint` tells its weights and these texts.
     """
 
-    bundle: Bundle
+    bundle: Answering
     order: tuple[int, ...]
     fingerprint: str
     texts: tuple[Record, ...] = ()
@@ -72,9 +71,9 @@ def load_teacher(distill: Distill, answers: Answers, data: DataFiles) -> Teacher
     Raises:
         UserError: there is none, it does another task, or its labels are not the student's.
     """
-    bundle = load_bundle(distill.teacher)
-    if bundle.answers.kind != answers.kind:  # type: ignore[attr-defined]
-        raise _mismatch(distill, f"does the task {bundle.model.task.kind}")
+    bundle = load_model(distill.teacher)
+    if bundle.answers.name != answers.name:
+        raise _mismatch(distill, f"does the task {bundle.answers.name}")
     missing = [name for name in answers.names if name not in bundle.labels]
     more = [name for name in bundle.labels if name not in answers.names]
     if missing:
@@ -85,8 +84,9 @@ def load_teacher(distill: Distill, answers: Answers, data: DataFiles) -> Teacher
     if scales[0] != scales[1]:
         raise _mismatch(distill, "was trained on numbers of another mean or spread: train it on the same texts")
     texts = _texts(distill, answers, data)
-    with (resolve(distill.teacher) / WEIGHTS).open("rb") as file:
-        told = hashlib.file_digest(file, "sha256")
+    told = hashlib.sha256()
+    for path in weight_files(distill.teacher):
+        told.update(path.read_bytes())
     for record in texts:
         told.update(repr((record.text, record.text_pair)).encode("utf-8", "surrogatepass"))
     order = tuple(bundle.labels.index(name) for name in answers.names)

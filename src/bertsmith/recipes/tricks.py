@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from bertsmith.finetuning import FineTuner, Guided, Outputs, Targets
+from bertsmith.finetuning import FineTuner, Guided, Outputs, Targets, WarmStart
 from bertsmith.metrics.calibration import best_temperature, calibration, tempered
 from bertsmith.recipes.schema import FinetuneRecipe
-from bertsmith.training import ParameterGroup, Step, Trainable, adversarial, compute_dtype, plain
+from bertsmith.training import ParameterGroup, Step, adversarial, compute_dtype, plain
 
 
-def guided(model: FineTuner, recipe: FinetuneRecipe) -> Trainable:
+def guided(model: FineTuner, recipe: FinetuneRecipe) -> FineTuner | Guided:
     """The model with the further losses that the recipe wants.
 
     Raises:
@@ -29,8 +29,12 @@ def step_for(model: FineTuner, recipe: FinetuneRecipe, device: torch.device) -> 
     return step if recipe.adversarial is None else adversarial(step, recipe.adversarial, model.encoder.embeddings)
 
 
-def trick_notes(recipe: FinetuneRecipe, model: FineTuner, groups: Sequence[ParameterGroup]) -> Iterator[str]:
-    """What the user should know before the run."""
+def trick_notes(
+    recipe: FinetuneRecipe, model: FineTuner, groups: Sequence[ParameterGroup], train: Targets
+) -> Iterator[str]:
+    """What the user should know before the run; `train` is what is true of the training texts."""
+    if recipe.warm_start is not None:
+        yield _warm_note(recipe.warm_start, train.values)
     frozen = sum(group.size for group in groups if group.from_epoch is None)
     if frozen:
         yield f"frozen: {frozen:,} of {sum(group.size for group in groups):,} weights do not learn"
@@ -46,9 +50,20 @@ def trick_notes(recipe: FinetuneRecipe, model: FineTuner, groups: Sequence[Param
         yield "r_drop: the encoder has no dropout, so its two passes hardly differ; set start.dropout"
 
 
+def _warm_note(wanted: WarmStart, labels: np.ndarray) -> str:
+    counts = np.unique(labels, return_counts=True)[1]
+    alone = int((counts == 1).sum())
+    told = f"; {alone:,} of the labels have one text, which is paired with itself" if alone else ""
+    return (
+        f"warm start ({wanted.loss.kind}): {wanted.epochs} epochs over {len(labels):,} texts of {len(counts):,} "
+        f"labels, in pairs of one label, before the head learns{told}"
+    )
+
+
 def tricks_used(recipe: FinetuneRecipe) -> str:
     """The tricks of a recipe in a few words; their settings stand in the recipe."""
     parts = {
+        "warm start": recipe.warm_start is not None,
         "layer decay": recipe.optimizer.layer_decay != 1,
         "rates by name": bool(recipe.optimizer.rates),
         "freezing": recipe.freeze is not None,

@@ -33,7 +33,9 @@ def model_card(report: RunReport, *, folder: str) -> str:
     `folder` is how the reader calls the model's folder.
     """
     header = yaml.safe_dump(_header(report), allow_unicode=True, sort_keys=False)
-    parts = [_about(report), _metrics(report), _use(report, folder), _limits(report), origin(report)]
+    table = metric_table(report)
+    metrics = f"## How good it is\n\n{table}" if table else ""
+    parts = [_about(report), metrics, _use(report, folder), limits(report), origin(report)]
     body = "\n".join(part for part in parts if part)
     return printable(f"---\n{header}---\n\n# {inline(report.title)}\n\n{body}")
 
@@ -45,7 +47,7 @@ def _header(report: RunReport) -> dict[str, Any]:
         "pipeline_tag": _pipeline(report),
         "tags": ["bertsmith", report.task],
         "base_model": report.base_model,
-        "metrics": _hub_metrics(report),
+        "metrics": hub_metrics(report),
         "model-index": _model_index(report),
     }
     return {name: value for name, value in header.items() if value}
@@ -55,7 +57,8 @@ def _pipeline(report: RunReport) -> str:
     return "token-classification" if report.task == "tagging" else "text-classification"
 
 
-def _hub_metrics(report: RunReport) -> list[str]:
+def hub_metrics(report: RunReport) -> list[str]:
+    """The names of the metrics on the hub."""
     names = report.held_out.metrics if report.held_out else ()
     return [_HUB_METRICS.get(name, name) for name in names]
 
@@ -85,13 +88,14 @@ def _about(report: RunReport) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _metrics(report: RunReport) -> str:
+def metric_table(report: RunReport) -> str:
+    """The figures of every split; nothing if there are none."""
     if not report.splits:
         return ""
-    lines = ["## How good it is\n", "| split | texts | metric | value | 95 % interval |", "|---|--:|---|--:|---|"]
+    lines = ["| split | texts | metric | value | 95 % interval |", "|---|--:|---|--:|---|"]
     for split in reversed(report.splits):
         lines.extend(_metric_lines(split))
-    if any(split.name == "dev" for split in report.splits):
+    if any(split.name == "dev" and split.remark is None for split in report.splits):
         lines.append("\nThe best weights were chosen on dev, so its numbers are a little optimistic.")
     return "\n".join(lines) + "\n"
 
@@ -99,7 +103,8 @@ def _metrics(report: RunReport) -> str:
 def _metric_lines(split: Split) -> Iterator[str]:
     for name, value in split.metrics.items():
         interval = metric_interval(name, split.intervals[name]) if name in split.intervals else ""
-        cells = (split.name, f"{split.rows:,}", inline(wording(name).name), metric_value(name, value), interval)
+        called = split.called or split.name
+        cells = (called, f"{split.rows:,}", inline(wording(name).name), metric_value(name, value), interval)
         yield f"| {' | '.join(cells)} |"
 
 
@@ -112,13 +117,21 @@ def _use(report: RunReport, folder: str) -> str:
         f"```sh\nbertsmith predict --model {shlex.quote(folder)} --input texts.csv --output answers.csv\n```\n\n"
         f"```python\nfrom bertsmith import {front}\n\n"
         f"model = {front}.load({folder!r})\nmodel.predict({texts})\n```\n\n"
-        f"transformers loads the encoder: `AutoModel.from_pretrained({folder!r})`.\n"
+        f"transformers loads {_encoder(report, folder)}.\n"
     )
 
 
-def _limits(report: RunReport) -> str:
+def _encoder(report: RunReport, folder: str) -> str:
+    if report.members == 1:
+        return f"the encoder: `AutoModel.from_pretrained({folder!r})`"
+    first = f"{folder}/members/0"
+    return f"the encoder of each of the {report.members} members: `AutoModel.from_pretrained({first!r})`"
+
+
+def limits(report: RunReport, *, heading: bool = True) -> str:
+    """Where the model ends."""
     lines = [
-        "## Limits\n",
+        *(["## Limits\n"] if heading else [""]),
         f"- It answers with {_SAYS.get(report.task, 'one of its labels')}, whatever the text says; texts unlike its "
         "training texts get answers that mean little. Check it on your own texts: `bertsmith evaluate`.",
     ]

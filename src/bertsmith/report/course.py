@@ -3,11 +3,11 @@
 from bertsmith.report.markup import facts, figure, join, paragraph, table, tag
 from bertsmith.report.page import Section
 from bertsmith.report.plots import dev_plot, length_plot, loss_plot, rate_plot
-from bertsmith.report.run import AnyReport, ParameterGroup, RunReport
+from bertsmith.report.run import AnyReport, AnyTuned, ParameterGroup, RunReport
 from bertsmith.report.wording import counted, duration, memory, metric_value, rate, share, wording
 
 
-def learning(report: RunReport) -> Section | None:
+def learning(report: AnyTuned) -> Section | None:
     """Loss, dev metric and learning rate by update."""
     if (curves := report.curves) is None or not len(curves.steps):
         return None
@@ -34,7 +34,7 @@ def lengths(report: RunReport) -> Section | None:
     return Section("lengths", "Text lengths", figure(length_plot(report.lengths, limit), words))
 
 
-def groups(report: RunReport) -> Section | None:
+def groups(report: AnyTuned) -> Section | None:
     """Which weights learn how fast."""
     if not report.groups:
         return None

@@ -37,6 +37,8 @@ from bertsmith.report.run import (
     Split,
     Truncation,
 )
+from bertsmith.report.wording import duration
+from bertsmith.training import ParameterGroup as TrainedGroup
 
 STRATEGIES = {
     "head": "the head is kept",
@@ -46,21 +48,27 @@ STRATEGIES = {
 }
 
 
-def finetune_report(result: FinetuneResult, *, log: Path, command: Sequence[str]) -> RunReport:
-    """Gather the report of a run; the curves come from its `log.jsonl`."""
-    recipe, training = result.recipe, result.training
-    start, document = recipe.start, result.bundle.model.task.document
+def finetune_report(
+    result: FinetuneResult, *, log: Path | None, command: Sequence[str], recipe: str | None = None
+) -> RunReport:
+    """Gather the report of a run; the curves come from its `log.jsonl`.
+
+    `recipe` is what to run again, where the result is only a part of it.
+    """
+    written = recipe_yaml(result.recipe) if recipe is None else recipe
+    chosen, training = result.recipe, result.training
+    start, document = chosen.start, result.bundle.model.task.document
     model = start.model or f"{start.encoder} (random weights)"
     return RunReport(
-        title=f"{recipe.task.kind.capitalize()}: {result.splits.train.source}",
-        task=recipe.task.kind,
+        title=f"{chosen.task.kind.capitalize()}: {result.splits.train.source}",
+        task=chosen.task.kind,
         model=model,
         train_source=result.splits.train.source,
         train_texts=len(result.splits.train.records),
         labels=result.bundle.answers.shown,
-        splits=[_split(name, measured) for name, measured in result.measured.items()],
+        splits=[split_of(name, measured) for name, measured in result.measured.items()],
         truncation=Truncation(
-            strategy=_strategy(document),
+            strategy=described_strategy(document),
             whole=not isinstance(document, Truncate),
             why=result.why,
             max_length=result.bundle.max_length,
@@ -69,27 +77,32 @@ def finetune_report(result: FinetuneResult, *, log: Path, command: Sequence[str]
         ),
         setup=_setup(result),
         notices=[Notice(level="info", what=note) for note in result.notes],
-        curves=_curves(log, recipe.selection.metric, training.best_step),
+        curves=None if log is None else curves_of(log, chosen.selection.metric, training.best_step),
         lengths=result.prepared["train"].full_lengths,
-        groups=[
-            ParameterGroup(
-                name=group.name,
-                parameters=group.size,
-                rate=group.rate,
-                decay=float(group.weight_decay),
-                tensors=list(group.parameters),
-            )
-            for group in result.groups
-        ],
+        groups=group_rows(result.groups),
         speed=Speed(
             seconds=float(training.seconds), tokens=training.tokens, updates=training.steps, memory=peak_memory()
         ),
         command=command,
         versions=versions(),
-        recipe=recipe_yaml(recipe),
+        recipe=written,
         language=language_of([record.text for record in result.splits.train.records[:200]]),
         base_model=base_model(start),
     )
+
+
+def group_rows(groups: Sequence[TrainedGroup]) -> list[ParameterGroup]:
+    """Which weights learned how fast."""
+    return [
+        ParameterGroup(
+            name=group.name,
+            parameters=group.size,
+            rate=group.rate,
+            decay=float(group.weight_decay),
+            tensors=list(group.parameters),
+        )
+        for group in groups
+    ]
 
 
 def versions() -> dict[str, str]:
@@ -98,13 +111,15 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in names}}
 
 
-def _strategy(document: ReadDocument) -> str:
+def described_strategy(document: ReadDocument) -> str:
+    """What is read of long texts."""
     if isinstance(document, Chunks):
         return f"read in chunks, {document.most_chunks} at most, that are joined by {document.join}"
     return STRATEGIES[document.keep if isinstance(document, Truncate) else document.kind]
 
 
-def _split(name: str, measured: Measured) -> Split:
+def split_of(name: str, measured: Measured) -> Split:
+    """A measured split as the sections of a report want it."""
     records = measured.rows.records
     return Split(
         name="dev" if name == "dev" else "test",
@@ -147,35 +162,60 @@ def _setup(result: FinetuneResult) -> dict[str, str]:
         "Seed": str(recipe.seed),
         "Device": str(result.device),
         "Precision": recipe.precision,
-        "Features": _features(recipe.features),
+        "Features": described_features(recipe.features),
         "Epochs": f"{result.training.epochs:g}",
         "Texts an update": str(recipe.batches.batch_size),
         "Tricks": tricks_used(recipe),
+        **_warmed(result),
         "Stopped early": "yes" if result.training.stopped_early else "no",
     }
 
 
-def _features(features: Features) -> str:
+def _warmed(result: FinetuneResult) -> dict[str, str]:
+    """The stage before the head learned."""
+    wanted, warmed = result.recipe.warm_start, result.warmed
+    if wanted is None or warmed is None:
+        return {}
+    told = f"{wanted.loss.kind.replace('_', ' ')}, {wanted.epochs} epochs, {warmed.steps:,} updates"
+    return {"Warm start": f"{told}, {duration(warmed.seconds)}"}
+
+
+def described_features(features: Features) -> str:
+    """How hidden states become vectors, in words."""
     layers = features.layers
     told = f"layer {layers.number}" if isinstance(layers, One) else f"the {layers.kind} of layers {layers.numbers}"
     return f"{features.pooling} of {told}"
 
 
-def _curves(log: Path, metric: str, best_step: int | None) -> Curves | None:
+def curves_of(log: Path, metric: str, best_step: int | None, *, task: str | None = None) -> Curves | None:
+    """How training went, from the lines of its log; of several tasks at once, one of them.
+
+    An update has texts of one task, and then no loss of the others.
+    """
     lines = log_lines(log)
-    updates = [line for line in lines if "loss" in line]
-    evaluations = [line for line in lines if metric in line.get("evaluation", {})]
+    updates = [(line, loss) for line in lines if "loss" in line and (loss := _loss(line, task)) is not None]
+    key = metric if task is None else f"{task}.{metric}"
+    evaluations = [line for line in lines if key in line.get("evaluation", {})]
     if not updates:
         return None
     return Curves(
-        steps=np.array([line["step"] for line in updates]),
-        loss=np.array([line["loss"] for line in updates], dtype=float),
-        rate=np.array([line["lr"] for line in updates], dtype=float),
+        steps=np.array([line["step"] for line, _ in updates]),
+        loss=np.array([loss for _, loss in updates], dtype=float),
+        rate=np.array([line["lr"] for line, _ in updates], dtype=float),
         metric=metric,
         dev_steps=np.array([line["step"] for line in evaluations], dtype=np.int64),
-        dev=np.array([line["evaluation"][metric] for line in evaluations], dtype=float),
+        dev=np.array([line["evaluation"][key] for line in evaluations], dtype=float),
         best_step=best_step,
     )
+
+
+def _loss(line: Mapping[str, Any], task: str | None) -> float | None:
+    """The loss of an update, or of one task in it; None if it had no texts there."""
+    parts = line.get("losses")
+    if task is None or parts is None:
+        return float(line["loss"])
+    own = sum(value for name, value in parts.items() if name == task or name.startswith(f"{task}."))
+    return own or None
 
 
 def log_lines(log: Path) -> list[Mapping[str, Any]]:

@@ -16,7 +16,7 @@ def lead(report: RunReport) -> Html:
     about = [report.task, report.model]
     if report.labels:
         about.append(counted(len(report.labels), "label"))
-    headlines = (_headline(split) for split in reversed(report.splits))
+    headlines = (headline(split) for split in reversed(report.splits))
     return join(tag("p", " · ".join(about), class_="about"), *headlines)
 
 
@@ -31,9 +31,9 @@ def notices(report: AnyReport) -> Section | None:
 
 def story(report: RunReport) -> Section:
     """What was done, in plain words."""
-    sentences = join(*(join(sentence, " ") for sentence in _sentences(report)))
+    told = join(*(join(sentence, " ") for sentence in sentences(report)))
     rows = list(report.setup.items())
-    body = join(paragraph(sentences), facts(rows) if rows else "")
+    body = join(paragraph(told), facts(rows) if rows else "")
     return Section("story", "What was done", body)
 
 
@@ -53,15 +53,17 @@ def tile(metric: str, value: float, interval: Interval | None = None) -> Html:
     )
 
 
-def _headline(split: Split) -> Html:
+def headline(split: Split) -> Html:
+    """The figures of a split, large."""
     tiles = (tile(metric, value, split.intervals.get(metric)) for metric, value in split.metrics.items())
-    remark = {
+    usual = {
         "dev": "The best weights were chosen on these texts, so the numbers are a little optimistic.",
         "test": "None of these texts took part in training or in choosing the weights.",
-    }[split.name]
+    }
+    remark, called = split.remark or usual[split.name], split.called or split.name
     return tag(
         "div",
-        tag("h2", f"On {split.name}: {counted(split.rows, 'text')} ", tag("small", f"({split.source})")),
+        tag("h2", f"On {called}: {counted(split.rows, 'text')} ", tag("small", f"({split.source})")),
         tag("div", *tiles, class_="tiles"),
         tag("p", remark, _floor(split), class_="remark"),
         class_="headline",
@@ -88,7 +90,8 @@ def _notice(notice: Notice) -> Html:
     return tag("li", tag("strong", notice.level), " ", notice.what, " ", where, " ", fix, class_=notice.level)
 
 
-def _sentences(report: RunReport) -> Iterator[object]:
+def sentences(report: RunReport) -> Iterator[object]:
+    """What a run learned from, and how its texts were read."""
     start = tag("strong", report.model)
     yield join("Training started from ", start, f" and used {counted(report.train_texts, 'text')} of ")
     yield join(tag("code", report.train_source), ".")

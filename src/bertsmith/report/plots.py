@@ -18,25 +18,25 @@ from bertsmith.report.wording import wording
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_INK, _MUTED, _LINE, _ACCENT, _WARM = "#111213", "#717273", "#d1d2d3", "#1f5fd1", "#c1571f"
-_VARIABLES = {_INK: "--ink", _MUTED: "--muted", _LINE: "--line", _ACCENT: "--accent", _WARM: "--warm"}
+INK, MUTED, LINE, ACCENT, WARM = "#111213", "#717273", "#d1d2d3", "#1f5fd1", "#c1571f"
+_VARIABLES = {INK: "--ink", MUTED: "--muted", LINE: "--line", ACCENT: "--accent", WARM: "--warm"}
 _MOST_POINTS = 400
 _MOST_DOTS = 1500
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
-    "axes.edgecolor": _LINE,
-    "axes.labelcolor": _MUTED,
+    "axes.edgecolor": LINE,
+    "axes.labelcolor": MUTED,
     "axes.grid": True,
     "axes.axisbelow": True,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "grid.color": _LINE,
+    "grid.color": LINE,
     "grid.linewidth": 0.6,
-    "xtick.color": _LINE,
-    "ytick.color": _LINE,
-    "xtick.labelcolor": _MUTED,
-    "ytick.labelcolor": _MUTED,
-    "text.color": _INK,
+    "xtick.color": LINE,
+    "ytick.color": LINE,
+    "xtick.labelcolor": MUTED,
+    "ytick.labelcolor": MUTED,
+    "text.color": INK,
     "font.size": 10,
     "lines.linewidth": 1.6,
 }
@@ -49,11 +49,11 @@ def loss_plot(curves: Curves) -> Html:
     def draw(axes: "Axes") -> None:
         steps, loss = thinned(curves.steps), thinned(curves.loss)
         smooth = running_mean(loss, width=max(1, len(loss) // 30))
-        axes.plot(steps, loss, color=_ACCENT, alpha=0.3, linewidth=1)
-        axes.plot(steps, smooth, color=_ACCENT)
+        axes.plot(steps, loss, color=ACCENT, alpha=0.3, linewidth=1)
+        axes.plot(steps, smooth, color=ACCENT)
         axes.set(xlabel="update", ylabel="training loss")
 
-    return _svg("loss", name, draw)
+    return inline_svg("loss", name, draw)
 
 
 def dev_plot(curves: Curves) -> Html:
@@ -61,13 +61,13 @@ def dev_plot(curves: Curves) -> Html:
     metric = wording(curves.metric).name
 
     def draw(axes: "Axes") -> None:
-        axes.plot(curves.dev_steps, curves.dev, color=_ACCENT, marker="o", markersize=4)
+        axes.plot(curves.dev_steps, curves.dev, color=ACCENT, marker="o", markersize=4)
         if curves.best_step is not None:
             best = curves.dev[curves.dev_steps == curves.best_step]
-            axes.plot([curves.best_step] * len(best), best, "o", color=_WARM, markersize=8)
+            axes.plot([curves.best_step] * len(best), best, "o", color=WARM, markersize=8)
         axes.set(xlabel="update", ylabel=f"{metric} on dev", xlim=_from_zero(curves.dev_steps))
 
-    return _svg("dev", f"{metric} on dev by update", draw)
+    return inline_svg("dev", f"{metric} on dev by update", draw)
 
 
 def course_plot(course: Course) -> Html:
@@ -77,37 +77,37 @@ def course_plot(course: Course) -> Html:
     def draw(axes: "Axes") -> None:
         if len(course.steps):
             steps, values = thinned(course.steps), thinned(course.values)
-            axes.plot(steps, values, color=_ACCENT, alpha=0.3, linewidth=1)
-            axes.plot(steps, running_mean(values, width=max(1, len(values) // 30)), color=_ACCENT)
+            axes.plot(steps, values, color=ACCENT, alpha=0.3, linewidth=1)
+            axes.plot(steps, running_mean(values, width=max(1, len(values) // 30)), color=ACCENT)
         if len(course.heldout_steps):
-            axes.plot(course.heldout_steps, course.heldout, color=_WARM, marker="o", markersize=4)
+            axes.plot(course.heldout_steps, course.heldout, color=WARM, marker="o", markersize=4)
         axes.set(xlabel="update", ylabel=name, xlim=_from_zero(np.append(course.steps, course.heldout_steps)))
 
-    return _svg(f"course-{course.name}", f"{name} by update", draw)
+    return inline_svg(f"course-{course.name}", f"{name} by update", draw)
 
 
 def rate_plot(steps: Int[np.ndarray, " updates"], rate: Float[np.ndarray, " updates"]) -> Html:
     """The learning rate by update."""
 
     def draw(axes: "Axes") -> None:
-        axes.plot(thinned(steps), thinned(rate), color=_MUTED)
+        axes.plot(thinned(steps), thinned(rate), color=MUTED)
         axes.set(xlabel="update", ylabel="learning rate")
         axes.ticklabel_format(axis="y", style="sci", scilimits=(0, 0), useMathText=False)
 
-    return _svg("rate", "Learning rate by update", draw)
+    return inline_svg("rate", "Learning rate by update", draw)
 
 
 def calibration_plot(found: Calibration) -> Html:
     """Accuracy against stated confidence; a calibrated model lies on the diagonal."""
 
     def draw(axes: "Axes") -> None:
-        axes.plot([0, 1], [0, 1], color=_MUTED, linewidth=1, linestyle="--")
+        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle="--")
         area = 12 + 180 * found.rows / found.rows.max()
-        axes.scatter(found.confidence, found.accuracy, s=area, color=_ACCENT, alpha=0.75, linewidths=0)
-        axes.plot(found.confidence, found.accuracy, color=_ACCENT, linewidth=1)
+        axes.scatter(found.confidence, found.accuracy, s=area, color=ACCENT, alpha=0.75, linewidths=0)
+        axes.plot(found.confidence, found.accuracy, color=ACCENT, linewidth=1)
         axes.set(xlabel="stated confidence", ylabel="share right", xlim=(0, 1.03), ylim=(0, 1.05))
 
-    return _svg("calibration", "Share of right answers by stated confidence", draw)
+    return inline_svg("calibration", "Share of right answers by stated confidence", draw)
 
 
 def scatter_plot(truth: Float[np.ndarray, " rows"], answers: Float[np.ndarray, " rows"]) -> Html:
@@ -116,24 +116,24 @@ def scatter_plot(truth: Float[np.ndarray, " rows"], answers: Float[np.ndarray, "
     low, high = float(min(truth.min(), answers.min())), float(max(truth.max(), answers.max()))
 
     def draw(axes: "Axes") -> None:
-        axes.plot([low, high], [low, high], color=_MUTED, linewidth=1, linestyle="--")
-        axes.scatter(truth[places], answers[places], s=9, color=_ACCENT, alpha=0.5, linewidths=0)
+        axes.plot([low, high], [low, high], color=MUTED, linewidth=1, linestyle="--")
+        axes.scatter(truth[places], answers[places], s=9, color=ACCENT, alpha=0.5, linewidths=0)
         axes.set(xlabel="truth", ylabel="answer")
 
-    return _svg("scatter", "Answers against the truth", draw)
+    return inline_svg("scatter", "Answers against the truth", draw)
 
 
 def plane_plot(uniformity: Float[np.ndarray, " points"], alignment: Float[np.ndarray, " points"]) -> Html:
     """Where each way to make vectors lies (Wang & Isola 2020, figure 7); points are named by their number from 1."""
 
     def draw(axes: "Axes") -> None:
-        axes.scatter(uniformity, alignment, s=26, color=_ACCENT, alpha=0.8, linewidths=0)
+        axes.scatter(uniformity, alignment, s=26, color=ACCENT, alpha=0.8, linewidths=0)
         for number, place in enumerate(zip(uniformity.tolist(), alignment.tolist(), strict=True), start=1):
             axes.annotate(str(number), place, xytext=(4, 4), textcoords="offset points")
         axes.margins(0.15)
         axes.set(xlabel="uniformity", ylabel="alignment")
 
-    return _svg("plane", "Alignment against uniformity", draw)
+    return inline_svg("plane", "Alignment against uniformity", draw)
 
 
 def cosine_plot(name: str, scores: Float[np.ndarray, " pairs"], cosines: Float[np.ndarray, " pairs"]) -> Html:
@@ -144,14 +144,14 @@ def cosine_plot(name: str, scores: Float[np.ndarray, " pairs"], cosines: Float[n
     parts = [(edge, cosines[groups == place]) for place, edge in enumerate(edges) if (groups == place).any()]
 
     def draw(axes: "Axes") -> None:
-        lines: dict[str, Any] = {part: {"color": _ACCENT} for part in ("boxprops", "whiskerprops", "capprops")}
+        lines: dict[str, Any] = {part: {"color": ACCENT} for part in ("boxprops", "whiskerprops", "capprops")}
         names = [f"{edge:.3g}" if len(values) <= 6 else f"from {edge:.2g}" for edge, _ in parts]
         axes.boxplot(
-            [part for _, part in parts], tick_labels=names, showfliers=False, medianprops={"color": _WARM}, **lines
+            [part for _, part in parts], tick_labels=names, showfliers=False, medianprops={"color": WARM}, **lines
         )
         axes.set(xlabel="score", ylabel="similarity")
 
-    return _svg(name, "Similarity of pairs by their score", draw)
+    return inline_svg(name, "Similarity of pairs by their score", draw)
 
 
 def length_plot(lengths: Int[np.ndarray, " texts"], limit: int | None) -> Html:
@@ -161,13 +161,13 @@ def length_plot(lengths: Int[np.ndarray, " texts"], limit: int | None) -> Html:
         longest = int(lengths.max())
         width = max(1, -(-longest // 50))
         edges = np.arange(0, longest + width + 1, width)
-        axes.hist(lengths, bins=edges.tolist(), color=_ACCENT, alpha=0.75, linewidth=0)
+        axes.hist(lengths, bins=edges.tolist(), color=ACCENT, alpha=0.75, linewidth=0)
         if limit is not None:
-            axes.axvline(limit, color=_WARM, linestyle="--")
+            axes.axvline(limit, color=WARM, linestyle="--")
             axes.set_xlim(0, 1.08 * max(limit, longest))
         axes.set(xlabel="tokens in a text", ylabel="texts")
 
-    return _svg("lengths", "Histogram of text lengths in tokens", draw)
+    return inline_svg("lengths", "Histogram of text lengths in tokens", draw)
 
 
 def thinned(values: Float[np.ndarray, " points"] | Int[np.ndarray, " points"]) -> Float[np.ndarray, " fewer"]:
@@ -190,13 +190,16 @@ def _from_zero(steps: Int[np.ndarray, " evaluations"]) -> tuple[float, float]:
     return 0.0, 1.05 * max(int(steps.max()), 1)
 
 
-def _svg(name: str, description: str, draw: Any) -> Html:
-    """Draw into fresh axes and bring the picture into the page: its colours, no fixed size, its own ids."""
+def inline_svg(name: str, description: str, draw: Any, *, size: tuple[float, float] = (4.2, 2.7)) -> Html:
+    """Draw into fresh axes and bring the picture into the page: its colours, no fixed size, its own ids.
+
+    `size` is in inches; only its proportions, and how large letters are in it, show.
+    """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     with rc_context({**_STYLE, "svg.hashsalt": name}):
-        picture = Figure(figsize=(4.2, 2.7), layout="constrained")
+        picture = Figure(figsize=size, layout="constrained")
         draw(picture.add_subplot())
         buffer = StringIO()
         picture.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
@@ -207,7 +210,7 @@ def _svg(name: str, description: str, draw: Any) -> Html:
     drawing = re.sub(r'(url\(#|href="#)', rf"\1{name}-", drawing)
     for colour, variable in _VARIABLES.items():
         drawing = drawing.replace(colour, f"var({variable})")
-    size = re.search(r'viewBox="([^"]*)"', drawing)
-    assert size is not None, "matplotlib writes a viewBox"
-    opening = f'<svg class="plot" role="img" aria-label="{safe(description)}" viewBox="{size[1]}">'
+    box = re.search(r'viewBox="([^"]*)"', drawing)
+    assert box is not None, "matplotlib writes a viewBox"
+    opening = f'<svg class="plot" role="img" aria-label="{safe(description)}" viewBox="{box[1]}">'
     return Html(re.sub(r"<svg[^>]*>", opening, drawing, count=1))

@@ -67,7 +67,10 @@ class MarkedTexts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """One evaluated split. `source` says where its rows come from (`test.csv`, `10 % of train.csv`)."""
+    """One evaluated split. `source` says where its rows come from (`test.csv`, `10 % of train.csv`).
+
+    `called` and `remark` replace what is usually said of dev and test.
+    """
 
     name: Literal["dev", "test"]
     source: str
@@ -75,6 +78,8 @@ class Split:
     metrics: Mapping[str, float]
     intervals: Mapping[str, Interval] = field(default_factory=dict)
     answers: Answers | LabelSets | Numbers | MarkedTexts | None = None
+    called: str | None = None
+    remark: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,13 +183,29 @@ class AnyReport(Protocol):
         ...
 
 
+@runtime_checkable
+class AnyTuned(AnyReport, Protocol):
+    """What the report of every run that fine-tunes holds."""
+
+    @property
+    def curves(self) -> Curves | None:
+        """How it went."""
+        ...
+
+    @property
+    def groups(self) -> Sequence[ParameterGroup]:
+        """Which weights learned how fast."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport:
     """One training run. `splits` goes from the least to the most held-out one: dev, then test.
 
     `setup` names further choices in the reader's words (`Seed`: `42`, `Precision`: `bfloat16`);
     `lengths` are tokens per training text before truncation, special tokens included;
-    `base_model` is the hub id the weights come from, if they come from there.
+    `base_model` is the hub id the weights come from, if they come from there; `members` is how many models answer
+    together.
     """
 
     title: str
@@ -206,6 +227,7 @@ class RunReport:
     recipe: str = ""
     language: str | None = None
     base_model: str | None = None
+    members: int = 1
 
     @property
     def held_out(self) -> Split | None:

@@ -17,6 +17,7 @@ from bertsmith.training.events import (
 )
 from bertsmith.training.freezing import Bottom, Freezing, Gradual
 from bertsmith.training.groups import ParameterGroup, group_table, parameter_groups
+from bertsmith.training.joined import JoinedBatch, Joining, joined
 from bertsmith.training.log import LogFile
 from bertsmith.training.loop import Surroundings, train
 from bertsmith.training.optimizer import AdamW, BertAdam, Lamb, Optimizer, OptimizerConfig
@@ -58,6 +59,8 @@ __all__ = [
     "Fgm",
     "Freezing",
     "Gradual",
+    "JoinedBatch",
+    "Joining",
     "Lamb",
     "Linear",
     "Listener",
@@ -91,6 +94,7 @@ __all__ = [
     "compute_dtype",
     "group_table",
     "is_leader",
+    "joined",
     "joined_ranks",
     "local_rank",
     "parameter_groups",

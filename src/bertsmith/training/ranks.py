@@ -36,6 +36,14 @@ class Ranks:
                 distributed.all_reduce(values)
         return values
 
+    def gathered(self, rows: Tensor, *, first: int, total: int) -> Tensor:
+        """The rows of all processes, `total` of them; those of this one begin at row `first`."""
+        if self.world == 1:
+            return rows
+        everyone = rows.new_zeros(total, *rows.shape[1:])
+        everyone[first : first + len(rows)] = rows
+        return self.sum(everyone)
+
     def any(self, *, flag: bool) -> bool:
         """Whether the flag is up anywhere."""
         return bool(self.sum(torch.tensor([float(flag)], device=self.device)).item()) if self.world > 1 else flag

@@ -15,7 +15,10 @@ ROFORMER = BERT.but(
         **LAYER,
     },
     heads={**POOLER, **PREDICTIONS, **RELATION},
-    aliases={"cls.predictions.decoder.bias": "cls.predictions.bias"},
+    aliases={
+        "encoder.embedding_hidden_mapping_in": "embeddings_project",
+        "cls.predictions.decoder.bias": "cls.predictions.bias",
+    },
     fields={**FIELDS, **SHARING, "embedding_size": "embedding_size", "position.rotate_values": "rotary_value"},
     defaults={**DEFAULTS, "vocab_size": 50000, "max_position_embeddings": 1536},
     position="rotary",

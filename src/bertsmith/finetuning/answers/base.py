@@ -13,7 +13,7 @@ from bertsmith.finetuning.outputs import Outputs
 from bertsmith.finetuning.preparation import Prepared, prepare
 from bertsmith.finetuning.targets import Targets
 from bertsmith.losses import LabelFacts
-from bertsmith.metrics import Interval
+from bertsmith.metrics import Interval, Weighted
 from bertsmith.text import Tokenizer
 
 A = TypeVar("A", bound="Answers")
@@ -131,6 +131,10 @@ class Answers(Aim):
     @abstractmethod
     def intervals(self, outputs: Outputs, truth: Targets, *, seed: int) -> dict[str, Interval]:
         """95 % intervals of the same metrics, by bootstrap over texts."""
+
+    @abstractmethod
+    def figures(self, outputs: Outputs, truth: Targets) -> dict[str, Weighted]:
+        """The same metrics as functions of how often each text is in a sample: for paired comparisons."""
 
     @abstractmethod
     def row(self, record: Record, outputs: Outputs, *, probabilities: bool = False) -> dict[str, Any]:

@@ -14,7 +14,15 @@ from bertsmith.finetuning.outputs import Outputs
 from bertsmith.finetuning.preparation import Prepared
 from bertsmith.finetuning.targets import Targets
 from bertsmith.losses import LabelFacts
-from bertsmith.metrics import Interval, classification_intervals, classification_metrics, confusion, per_class
+from bertsmith.metrics import (
+    Interval,
+    Weighted,
+    classification_intervals,
+    classification_metrics,
+    confusion,
+    per_class,
+    weighted_classification,
+)
 
 Labels = Annotated[tuple[str, ...], Field(min_length=2)]
 
@@ -94,6 +102,10 @@ class _OneOfSeveral(Answers):
         return classification_intervals(
             truth.values, chosen(outputs), labels=self.labels, probabilities=outputs.values, seed=seed
         )
+
+    def figures(self, outputs: Outputs, truth: Targets) -> dict[str, Weighted]:
+        """The same of samples."""
+        return weighted_classification(truth.values, chosen(outputs), labels=self.labels, probabilities=outputs.values)
 
     def row(self, record: Record, outputs: Outputs, *, probabilities: bool = False) -> dict[str, Any]:
         """The likeliest label and its probability."""

@@ -18,11 +18,13 @@ from bertsmith.metrics import (
     SCORES,
     USUAL_CUT,
     Interval,
+    Weighted,
     best_cut,
     best_cuts,
     multilabel_intervals,
     multilabel_metrics,
     per_label,
+    weighted_multilabel,
 )
 
 Cut = Annotated[float, Field(gt=0.0, lt=1.0)]
@@ -101,6 +103,10 @@ class MultiLabelAnswers(Answers, MultiLabel):
     def intervals(self, outputs: Outputs, truth: Targets, *, seed: int) -> dict[str, Interval]:
         """95 % intervals of the same."""
         return multilabel_intervals(truth.values > 0, self.given(outputs), seed=seed)
+
+    def figures(self, outputs: Outputs, truth: Targets) -> dict[str, Weighted]:
+        """The same of samples."""
+        return weighted_multilabel(truth.values > 0, self.given(outputs))
 
     def row(self, record: Record, outputs: Outputs, *, probabilities: bool = False) -> dict[str, Any]:
         """The labels given; the confidence is the chance that all of these decisions are right, each by itself."""

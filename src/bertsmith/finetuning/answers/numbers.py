@@ -13,7 +13,13 @@ from bertsmith.finetuning.outputs import Outputs
 from bertsmith.finetuning.preparation import Prepared
 from bertsmith.finetuning.targets import Targets
 from bertsmith.losses import LabelFacts
-from bertsmith.metrics import Interval, correlation_intervals, correlation_metrics
+from bertsmith.metrics import (
+    Interval,
+    Weighted,
+    correlation_intervals,
+    correlation_metrics,
+    weighted_correlation,
+)
 
 
 class Regression(Aim):
@@ -93,6 +99,10 @@ class RegressionAnswers(Answers, Regression):
     def intervals(self, outputs: Outputs, truth: Targets, *, seed: int) -> dict[str, Interval]:
         """95 % intervals of the same."""
         return correlation_intervals(truth.values[:, 0], outputs.values[:, 0], seed=seed)
+
+    def figures(self, outputs: Outputs, truth: Targets) -> dict[str, Weighted]:
+        """The same of samples."""
+        return weighted_correlation(truth.values[:, 0], outputs.values[:, 0])
 
     def row(self, record: Record, outputs: Outputs, *, probabilities: bool = False) -> dict[str, Any]:
         """The number; there is no confidence to state."""

@@ -18,7 +18,17 @@ from bertsmith.finetuning.preparation import Prepared
 from bertsmith.finetuning.targets import Targets
 from bertsmith.finetuning.windows import read_windows
 from bertsmith.losses import LabelFacts
-from bertsmith.metrics import NOTHING, Interval, entity_intervals, entity_metrics, per_type, span_errors, type_confusion
+from bertsmith.metrics import (
+    NOTHING,
+    Interval,
+    Weighted,
+    entity_intervals,
+    entity_metrics,
+    per_type,
+    span_errors,
+    type_confusion,
+    weighted_entities,
+)
 from bertsmith.text import Tokenizer
 from bertsmith.text.tags import SCHEMES, SchemeName, Span, read_spans
 from bertsmith.text.units import Places, UnitKind, align, find_units, spans_of_units, units_of_spans
@@ -153,6 +163,11 @@ class TaggingAnswers(Answers, Tagging):
         """95 % intervals of the same, by bootstrap over texts."""
         assert isinstance(truth, TagTargets)
         return entity_intervals(truth.spans, self.found(outputs, truth), seed=seed)
+
+    def figures(self, outputs: Outputs, truth: Targets) -> dict[str, Weighted]:
+        """The same of samples."""
+        assert isinstance(truth, TagTargets)
+        return weighted_entities(truth.spans, self.found(outputs, truth))
 
     def row(self, record: Record, outputs: Outputs, *, probabilities: bool = False) -> dict[str, Any]:
         """The spans as `[start, end, type]` in characters, their texts, and how sure each is.

@@ -1,0 +1,127 @@
+"""What fits into the time: told from what the baseline took, before any option has run."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int
+
+from bertsmith.experiments.rungs import AnyEncoder, MultiTaskEncoder, Option, Rung
+
+USABLE = 0.9
+"""The share of the time that is planned; the rest is for what takes longer than thought, and for the test texts."""
+
+FOR_THE_CURVE = 0.2
+"""The share of the time that the curve over the number of texts may take."""
+
+FEW_LONG = 0.01
+"""Up to this share of long texts it makes no difference what is read of them."""
+
+_FURTHER_SPEED = 0.5
+"""Tokens a second of further pre-training over those of fine-tuning: a whole vocabulary is scored."""
+_FURTHER_TEXTS, _FURTHER_LENGTH = 32, 128
+"""Of the preset `within-task`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of the baseline: tokens of its texts, the encoder, and in seconds what a run costs.
+
+    `lengths` count tokens before any shortening; `parallel` is how many runs go at a time.
+    """
+
+    lengths: Int[np.ndarray, "texts"]
+    max_length: int
+    num_layers: int
+    seconds: float = 0.0
+    tokens_per_second: float = 0.0
+    seeds: int = 3
+    parallel: int = 1
+    extra: float = 0.0
+    """Texts of the extra tasks over those of this one."""
+
+    @property
+    def long(self) -> int:
+        """Training texts that are longer than what is read at a time."""
+        return int((self.lengths > self.max_length).sum())
+
+    @property
+    def whole(self) -> float:
+        """All tokens over those that are read."""
+        return float(self.lengths.sum() / np.minimum(self.lengths, self.max_length).sum())
+
+    def run(self, option: Option) -> float:
+        """Seconds of one run."""
+        return self.seconds * (self.whole if option.cost == "whole" else option.cost)
+
+    def encoder(self, encoder: AnyEncoder) -> float:
+        """Seconds of further pre-training, or of learning all tasks."""
+        if isinstance(encoder, MultiTaskEncoder):
+            return self.seconds * (1 + self.extra)
+        tokens = encoder.steps * _FURTHER_TEXTS * float(np.minimum(self.lengths, _FURTHER_LENGTH).mean())
+        return tokens / (max(self.tokens_per_second, 1.0) * _FURTHER_SPEED)
+
+    def option(self, option: Option) -> float:
+        """Seconds from the first to the last run of an option, its encoder included."""
+        first = 0.0 if option.encoder is None else self.encoder(option.encoder)
+        return first + self.run(option) * self.seeds / self.parallel
+
+    def share(self, share: float, updates: int, *, of: int) -> float:
+        """Seconds for a share of the texts, with and without another encoder: `updates` of a run's `of`."""
+        return 2 * self.seeds / self.parallel * self.seconds * max(share, min(updates / of, 1.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The options that fit, by rung; why others are left out, by rung and option; the shares of the curve."""
+
+    options: Mapping[str, tuple[Option, ...]]
+    left_out: Mapping[tuple[str, str], str]
+    shares: tuple[float, ...] = ()
+
+    @property
+    def comparisons(self) -> int:
+        """How many there will be."""
+        return sum(map(len, self.options.values()))
+
+
+def plan(
+    rungs: Sequence[Rung],
+    why_not: Mapping[str, str],
+    facts: Facts,
+    *,
+    seconds: float | None,
+    shares: Mapping[float, float],
+) -> Plan:
+    """Choose the options to climb with: all, or the most promising that fit into `seconds`.
+
+    `why_not` names rungs that are not for these texts. `shares` are the points of the curve and their cost, the most
+    important first. Nothing that was measured on dev decides, so the plan promises nothing it should not know.
+    """
+    budget = float("inf") if seconds is None else seconds * USABLE
+    chosen_shares = tuple(_fitting(shares, min(budget, budget * FOR_THE_CURVE)))
+    left = budget - sum(shares[share] for share in chosen_shares)
+    wanted = [(rung, option) for rung in rungs if rung.name not in why_not for option in rung.options]
+    order = sorted(range(len(wanted)), key=lambda place: wanted[place][1].first)
+    taken: set[int] = set()
+    left_out: dict[tuple[str, str], str] = {}
+    for place in order:
+        rung, option = wanted[place]
+        cost = facts.option(option)
+        if cost <= left:
+            taken.add(place)
+            left -= cost
+        else:
+            left_out[rung.name, option.name] = f"does not fit into the time: about {cost / 60:.1f} minutes"
+    options = {
+        rung.name: tuple(option for place, (one, option) in enumerate(wanted) if one is rung and place in taken)
+        for rung in rungs
+    }
+    return Plan(options, left_out, tuple(sorted(chosen_shares)))
+
+
+def _fitting(costs: Mapping[float, float], budget: float) -> Iterator[float]:
+    for share, cost in costs.items():
+        if cost <= budget:
+            budget -= cost
+            yield share
