@@ -122,6 +122,7 @@ def negatives(
     output: Path,
     negatives: int | None = None,
     columns: str | None = None,
+    positive: str | None = None,
     rerank: str | None = None,
     model: str | None = None,
     common: CommonOptions | None = None,
@@ -137,13 +138,15 @@ def negatives(
     index
         Folder that `bertsmith index` made, of the texts that negatives are taken from.
     input
-        Pairs: text and text_pair; with a label, those labelled 1 (or `--set positive=LABEL`).
+        Pairs: text and text_pair; with a label, those labelled 1 (or as --positive says).
     output
         Triplets: anchor, positive, negative; .tsv, .csv or .jsonl, one row for each negative.
     negatives
         Negatives a pair (1).
     columns
         Names of the columns, as text=question,text_pair=answer.
+    positive
+        The label of pairs that mean the same (1).
     rerank
         Folder of a pair classifier: what it takes for a positive is no negative.
     model
@@ -158,6 +161,7 @@ def negatives(
             "index": str(index),
             "input": str(input),
             "encoding": common.encoding,
+            "positive": positive,
             "negatives.negatives": negatives,
             "rerank.source": rerank,
             "model": model,

@@ -152,7 +152,7 @@ def _pairs(recipe: NegativesRecipe, counts: MinedFile) -> list[tuple[str, str]]:
     if not kept:
         raise UserError(
             f"{recipe.input}: none of {counts.pairs:,} pairs has the label {recipe.positive!r}; "
-            "name the one that means alike: --set positive=LABEL",
+            "name the one that means alike: --positive LABEL",
             code="too_few_rows",
             where=str(recipe.input),
         )
