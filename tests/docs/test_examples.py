@@ -18,6 +18,7 @@ TINY = {
     "finetune": ["--set", "budget.max_steps=2", "--device", "cpu"],
     "pretrain": ["--set", "budget.max_steps=2", "--set", "texts.batch_size=4", "--device", "cpu"],
     "contrast": ["--set", "budget.max_steps=2", "--device", "cpu"],
+    "paraphrase": ["--set", "limits.target=6", "--device", "cpu"],
     "demo": ["--set", "budget.max_steps=2", "--device", "cpu"],
     "ladder": [
         *("--rungs", "decay", "--seeds", "2", "--set", "ladder.few_texts=null"),
