@@ -75,7 +75,8 @@ def source_lines() -> list[str]:
 
 def test_lines() -> list[str]:
     """The folders of tests."""
-    folders = sorted({path.parent for path in ours(ROOT / "tests")} - {ROOT / "tests"})
+    tests = ROOT / "tests"
+    folders = sorted({tests / path.relative_to(tests).parts[0] for path in ours(tests) if path.parent != tests})
     return [entry(ROOT / "tests", 0), *(entry(folder, 1) for folder in folders)]
 
 

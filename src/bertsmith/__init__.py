@@ -41,6 +41,7 @@ __all__ = [
     "Classifier",
     "Encoder",
     "Ensemble",
+    "Index",
     "MultiTask",
     "PairClassifier",
     "Paraphraser",
@@ -50,7 +51,6 @@ __all__ = [
     "UserError",
     "cross_validate",
 ]
-__all__ = ["Classifier", "Encoder", "Index", "PairClassifier", "Regressor", "SentenceEncoder", "Tagger", "UserError"]
 
 
 def __getattr__(name: str) -> Any:

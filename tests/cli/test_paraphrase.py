@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ..tiny import call
+from ..tiny import SHAPE, call
 from ..writing import NEAR, write_model
 
 FIXTURES = Path(__file__).parents[1] / "encoder" / "tensorflow" / "fixtures"
@@ -86,6 +86,47 @@ def test_a_fine_tuned_classifier_does_not_write(trained, capsys):
     told = call(capsys, "paraphrase", "--model", trained / "out", "a text", "--json")
     assert told.code == 2
     assert told.json["error"]["code"] == "no_language_model"
+
+
+def test_any_model_of_unilm_writes(tmp_path, capsys):
+    lines = ["我们昨天在北京吃了火锅，味道真的很好。", "今天的天气不错，适合出去走走！", "快递到了以后请给我打电话。"]
+    (tmp_path / "corpus.txt").write_text("\n\n".join("\n".join(lines * 4) for _ in range(12)) + "\n", encoding="utf-8")
+    (tmp_path / "shape.json").write_text(json.dumps(SHAPE))
+    shape = ["--encoder", tmp_path / "shape.json", "--set", "start.vocabulary.size=120", "--max-length", "32"]
+    for objective, form in (("unilm", {"kind": "appended_mask"}), ("bert", None)):
+        out = tmp_path / objective
+        line = ["pretrain", "--objective", objective, "--corpus", tmp_path / "corpus.txt", *shape, "--steps", "2"]
+        told = call(capsys, *line, "--batch-size", "4", "--out", out, "--json")
+        assert told.code == 0, told.err
+        config = json.loads((out / "config.json").read_text())
+        assert config.get("bertsmith", {}).get("generation", {}).get("form") == form
+        said = call(capsys, "paraphrase", "--model", out, "今天的天气", "--n", "2", "--json", *NEAR)
+        if form is None:
+            assert said.json["error"]["code"] == "not_generative"
+        else:
+            assert said.code == 0, said.err
+            assert len(said.json["results"][0]["similar"]) == 2
+
+
+def test_simbert_trained_here_writes_and_still_does_after_simcse(tmp_path, capsys):
+    groups = [[f"{name}怎么退货", f"如何退掉{name}", f"{name}能退吗"] for name in ("锅", "书", "鞋", "灯", "包", "笔")]
+    lines = "".join(json.dumps({"texts": group}, ensure_ascii=False) + "\n" for group in groups)
+    (tmp_path / "groups.jsonl").write_text(lines, encoding="utf-8")
+    (tmp_path / "shape.json").write_text(json.dumps(SHAPE))
+    shape = ["--encoder", tmp_path / "shape.json", "--set", "start.vocabulary.size=60", "--set", "precision=float32"]
+    line = ["contrast", "--method", "simbert", "--train", tmp_path / "groups.jsonl", *shape, "--batch-size", "4"]
+    # enough to learn one sentence by heart: the one that most groups have
+    learned = [*line, "--steps", "40", "--lr", "0.03", "--out", tmp_path / "out", "--json"]
+    told = call(capsys, *learned)
+    assert told.code == 0, told.err
+    said = call(capsys, "paraphrase", "--model", tmp_path / "out", "书怎么退货", "--n", "3", "--json", *NEAR)
+    assert said.code == 0, said.err
+    assert said.json["unfinished"] < said.json["written"] / 2
+    similar = said.json["results"][0]["similar"]
+    assert any("退" in each["text"] for each in similar)
+    both = [*line, "--then", "simcse", "--steps", "2", "--out", tmp_path / "both", "--json"]
+    assert call(capsys, *both).code == 0
+    assert call(capsys, "paraphrase", "--model", tmp_path / "both", "书怎么退货", "--json", *NEAR).code == 0
 
 
 # convert

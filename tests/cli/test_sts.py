@@ -149,6 +149,7 @@ def test_refusals(model, tmp_path, capsys, content, code):
 
 
 def test_without_data_or_model(capsys, pairs):
-    told = call(capsys, "sts", "--data", pairs, "--json")
-    assert (told.code, told.json["error"]["code"]) == (2, "bad_setting")
-    assert "models" in told.json["error"]["message"]
+    for given, missing in ((("--data", pairs), "no models: give --model"), (("--model", "x"), "no data: give --data")):
+        told = call(capsys, "sts", *given, "--json")
+        assert (told.code, told.json["error"]["code"]) == (2, "bad_usage")
+        assert missing in told.json["error"]["message"]

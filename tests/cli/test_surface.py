@@ -57,6 +57,7 @@ OPTIONS = {
         "--rerank",
         "--model",
     },
+    "ladder": {"--out", "--dev", "--rungs", "--seeds", "--in-domain", "--extra"} | MANY,
     "mask": {"--objective", "--model", "--variant", "--entities", "--similar", "--html"},
     "paraphrase": {"--model", "--n", "--input", "--output", "--columns", "--threshold", "--judge"},
     "pretrain": {
@@ -159,13 +160,16 @@ def test_check_of_bad_data_tells_all_in_one_object(files, capsys):
 
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_demo(language, tmp_path, capsys):
-    quick = ["--set", "budget.max_steps=2", "--set", "start.vocabulary.size=500"]
+    quick = ["--set", "budget.max_steps=2", "--set", "vectors.budget.max_steps=2"]
     told = call(capsys, "demo", "--out", tmp_path / "demo", "--language", language, "--json", *quick)
     assert told.code == 0, told.err
     assert told.json["steps"] == 2
     assert told.json["train_texts"] > (1000 if language == "zh" else 200)
     assert 0 < told.json["naive_bayes_test_accuracy"] <= 1
     assert all(answer["prediction"] in told.json["labels"] for answer in told.json["answers"])
+    assert {answer["question"] for answer in told.json["faq"]} == {answer["text"] for answer in told.json["answers"]}
+    assert all(answer["nearest"] and answer["answer"] for answer in told.json["faq"])
+    assert len(told.json["similar"]) <= 3
     assert (tmp_path / "demo" / "model" / "report.html").stat().st_size > 10_000
     again = call(capsys, "demo", "--out", tmp_path / "demo", "--language", language, "--resume", *quick)
     assert again.code == 0, again.err

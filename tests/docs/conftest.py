@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.workplace import prepare_workplace
+from tests.experiments.inline import run_inline
 
 
 @pytest.fixture(scope="session")
@@ -20,5 +21,7 @@ def workplace(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     folder = tmp_path / "work"
     shutil.copytree(prepared, folder)
     monkeypatch.chdir(folder)
-    monkeypatch.setattr("bertsmith.report.outputs.run_page", lambda report: "plots take most of a tiny run")
+    for page in ("outputs.run_page", "kept.run_page", "folds.run_page", "tuned.tune_page", "laddered.ladder_page"):
+        monkeypatch.setattr(f"bertsmith.report.{page}", lambda *report: "plots take most of a tiny run")
+    run_inline(monkeypatch)
     return folder

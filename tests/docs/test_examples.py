@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from bertsmith.cli import main
 from bertsmith.cli.tasks import read_recipe
+from bertsmith.experiments import ladder_recipe, tune_recipe
 from tests.docs.documents import DOCUMENTS, ROOT, RUN, SHOWN, Block, blocks
 
 TINY = {
@@ -17,6 +19,12 @@ TINY = {
     "pretrain": ["--set", "budget.max_steps=2", "--set", "texts.batch_size=4", "--device", "cpu"],
     "contrast": ["--set", "budget.max_steps=2", "--device", "cpu"],
     "demo": ["--set", "budget.max_steps=2", "--device", "cpu"],
+    "ladder": [
+        *("--rungs", "decay", "--seeds", "2", "--set", "ladder.few_texts=null"),
+        *("--set", "budget.max_steps=2", "--device", "cpu"),
+    ],
+    "tune": ["--set", "budget.max_steps=2", "--device", "cpu"],
+    "folds": ["--set", "budget.max_steps=2", "--device", "cpu"],
 }
 ARGUMENTS = {
     "classify_csv.py": ["train.csv", "test.csv", "bert-base-chinese"],
@@ -70,4 +78,6 @@ def run_yaml(block: Block) -> None:
     """A recipe; its first line names the file it is kept in, for the blocks that follow."""
     name = block.text.splitlines()[0].removeprefix("# ")
     Path(name).write_text(block.text, encoding="utf-8")
-    read_recipe({}, file=Path(name))
+    readers = {"ladder": ladder_recipe, "tune": tune_recipe}
+    kind = str(yaml.safe_load(block.text).get("kind", "finetune"))
+    readers.get(kind, read_recipe)(given={}, file=Path(name))

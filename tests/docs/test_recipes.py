@@ -37,10 +37,17 @@ def several(values: dict[str, Any]) -> list[str]:
     return [part for name, task in tasks.items() for part in ("--train", f"{name}={TRAIN[task.task.kind]}")]
 
 
+def searching(values: dict[str, Any]) -> list[str]:
+    """A recipe of a search: one set of it, the files that it names being here."""
+    assert Path(values["data"]["train"]).exists()
+    return ["--grid", "lr=1e-4"]
+
+
 COMMANDS = {
     "finetune": ("finetune", finetuning),
     "multitask": ("finetune", several),
     "pretrain": ("pretrain", pretraining),
+    "tune": ("tune", searching),
 }
 """The command of each kind of recipe, and what it is given beside it."""
 
@@ -63,7 +70,8 @@ def test_recipes_run(path: Path, workplace: Path):
     command, more = COMMANDS[values.get("kind", "finetune")]
     line = [command, "--recipe", str(path), *more(values), "--out", "out"]
     assert main([*line, "--set", "budget.max_steps=2", "--device", "cpu"]) == 0
-    assert {"model.safetensors", "report.html", "recipe.yaml"} <= {file.name for file in Path("out").iterdir()}
+    model = Path("out", "best") if command == "tune" else Path("out")
+    assert {"model.safetensors", "report.html", "recipe.yaml"} <= {file.name for file in model.iterdir()}
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.name)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import chain, pairwise
@@ -9,10 +10,13 @@ from pathlib import Path
 
 from bertsmith.encoder import EncoderConfig, new_encoder, save_checkpoint
 from bertsmith.features import Pooler
+from bertsmith.generation import Shifted, generation_block
+from bertsmith.heads import VocabularyHead
 from bertsmith.text import train_vocabulary
 from tests.docs.documents import ROOT
 
 CHECKPOINTS = ("bert-base-chinese", "hfl/chinese-macbert-base", "hfl/chinese-roberta-wwm-ext")
+TENSORFLOW = ROOT / "tests" / "encoder" / "tensorflow" / "fixtures" / "simbert"
 LABELS, TRAIN, TEST = 4, 12, 5
 Row = Sequence[str]
 
@@ -39,6 +43,8 @@ def prepare_workplace(folder: Path) -> None:
     write_names(folder)
     for name in CHECKPOINTS:
         write_stand_in(folder / name, [row[0] for row in chain(*by_label)])
+    write_stand_in(folder / "simbert-tiny", [row[0] for row in chain(*by_label)], writes=True)
+    shutil.copytree(TENSORFLOW, folder / "chinese_simbert_L-4_H-312_A-12")
 
 
 def write(path: Path, names: Row, rows: Iterable[Row], encoding: str = "utf-8") -> None:
@@ -79,15 +85,19 @@ def _tags(person: str, place: str) -> list[str]:
     return ["B-PER", *inside, "O", "O", "B-LOC", *["I-LOC"] * (len(place) - 1), "O"]
 
 
-def write_stand_in(folder: Path, texts: Sequence[str]) -> None:
-    """One layer with random weights, under the name of a real checkpoint."""
+def write_stand_in(folder: Path, texts: Sequence[str], *, writes: bool = False) -> None:
+    """One layer with random weights, under the name of a real checkpoint; one that writes has SimBERT's heads."""
     tokenizer = train_vocabulary(texts, size=1000)
     config = EncoderConfig(
         vocab_size=tokenizer.vocab_size, hidden_size=16, num_layers=1, num_heads=2, intermediate_size=32
     )
     tokenizer.save(folder)
     pooler = Pooler(16).dense.state_dict()
-    save_checkpoint(folder, new_encoder(config, seed=0), family="bert", heads={"pooler": pooler})
+    heads, extras = {"pooler": pooler}, {}
+    if writes:
+        heads["mlm"] = VocabularyHead(config).state_dict()
+        extras = {"bertsmith": generation_block(Shifted())}
+    save_checkpoint(folder, new_encoder(config, seed=0), family="bert", heads=heads, config_extras=extras)
 
 
 def _questions() -> list[list[Row]]:

@@ -17,7 +17,7 @@ from ..sentences.samples import ODD, TEXTS, write_encoder
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    plain = write_encoder(tmp_path_factory.mktemp("plain"))
+    plain = write_encoder(tmp_path_factory.mktemp("encoders") / "plain")
     bundle = load_sentence_bundle(plain, pooling="mean")
     prompts = {"query": "the man ", "document": "people ", "STS": "a "}
     save_sentence_bundle(bundle.but(prompts=prompts), plain.parent / "sentences")
@@ -35,6 +35,13 @@ def test_vectors_of_texts(folder):
     assert not np.allclose(encoder.encode(["a"], prompt="query"), encoder.encode(["a"]))
     assert encoder.encode([]).shape == (0, 24)
     assert np.array_equal(SentenceEncoder.load(folder, device="cpu").encode(list(TEXTS)), vectors)
+
+
+def test_a_pooling_that_nobody_chose_is_said(folder):
+    with pytest.warns(UserWarning, match="does not say how it pools: first-last-avg"):
+        vectors = SentenceEncoder(folder.parent / "plain", device="cpu").encode(["a"])
+    chosen = SentenceEncoder(folder.parent / "plain", pooling="P4", device="cpu").encode(["a"])
+    assert np.array_equal(vectors, chosen)
 
 
 def test_odd_texts_are_counted(folder):

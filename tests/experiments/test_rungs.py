@@ -113,5 +113,5 @@ def test_a_plan_takes_the_promising_options_that_fit():
     }
     assert found.comparisons == 3
     assert set(found.left_out) == {("one", "c"), ("two", "e")}
-    assert plan(rungs, {"two": "not now"}, facts(), seconds=None, shares={}).comparisons == 3
+    assert plan(rungs, {("two", None): "", ("one", "a"): ""}, facts(), seconds=None, shares={}).comparisons == 2
     assert plan(rungs, {}, facts(), seconds=600 / 0.9, shares={0.1: 50.0, 0.5: 60.0, 1.0: 200.0}).shares == (0.1, 0.5)

@@ -103,3 +103,33 @@ def test_eight_texts_are_learned_by_heart():
     chances = predict(model, [texts], device=CPU).values
     assert (chances.argmax(1) == targets).all()
     assert chances[np.arange(8), targets].min() > 0.8
+
+
+# Only what is read is computed.
+
+FIRST = ("cls", "pooler", {"layers": {"kind": "one", "number": 1}}, {"layers": {"kind": "one", "number": 0}})
+
+
+@pytest.mark.parametrize("features", FIRST, ids=["cls", "pooler", "layer 1", "embeddings"])
+@pytest.mark.parametrize("lengths", [[5, 3, 9, 1, 7], [4]], ids=["several", "one"])
+def test_where_the_first_token_is_read_no_other_is_computed_and_nothing_changes(features: object, lengths: list[int]):
+    model, made = tuner(features=features), batch(lengths, [place % 3 for place in range(len(lengths))])
+    assert model.features.reads_first_of_one
+    scores, grads = model.eval().scores(made.texts), grads_of(model, made)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(model.features), "reads_first_of_one", False)
+        assert_close(scores, model.scores(made.texts))
+        assert grads.keys() == grads_of(model, made).keys()
+        for name, grad in grads_of(model, made).items():
+            assert_close(grads[name], grad, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("features", ["mean", "all_concat", {"pooling": "max"}], ids=str)
+def test_other_features_need_all_tokens(features: object):
+    assert not tuner(features=features).features.reads_first_of_one
+
+
+def grads_of(model: FineTuner, made: LabelledBatch) -> dict[str, torch.Tensor]:
+    model.zero_grad()
+    model(made)["loss"].backward()
+    return {name: weight.grad.clone() for name, weight in model.named_parameters() if weight.grad is not None}

@@ -13,13 +13,13 @@ FREEDOM = (1.0, 2.0, 3.7, 10.0, 50.0, 300.0, 1e5)
 @pytest.mark.parametrize("df", FREEDOM)
 def test_p_values(df):
     for t in (0.0, 1e-3, 0.5, 1.0, 2.0, 6.0, 20.0, -2.0):
-        assert two_sided(t, df) == pytest.approx(2 * stats.t.sf(abs(t), df), rel=1e-9, abs=1e-300)
+        assert two_sided(t, df) == pytest.approx(2 * stats.t.sf(abs(t), df), rel=1e-7, abs=1e-300)
 
 
 @pytest.mark.parametrize("df", FREEDOM)
 def test_critical_values(df):
     for level in (0.5, 0.95, 0.999):
-        assert critical(df, level=level) == pytest.approx(stats.t.ppf((1 + level) / 2, df), rel=1e-9)
+        assert critical(df, level=level) == pytest.approx(stats.t.ppf((1 + level) / 2, df), rel=1e-7)
 
 
 def test_edges():

@@ -226,8 +226,6 @@ def test_a_judge_says_what_means_the_same(folder, judge):
     made = paraphrase(model, [TEXT, "退款"], recipe(folder, keep=5), device=CPU, judge=asked)
     ours, theirs = ([[each[:2] for each in some] for some in one.similar] for one in (made, plain))
     assert ours == theirs
-        [each[:2] for each in some] for some in plain.similar
-    ]
     for text, some in zip([TEXT, "退款"], made.similar, strict=True):
         chances = asked([text] * len(some), [each.text for each in some], device=CPU)
         assert [each.equivalent for each in some] == pytest.approx(chances.tolist(), abs=1e-5)
@@ -257,3 +255,7 @@ def test_judges_that_cannot(judge, label, match, folder):
         Judge.load(str(judge), label=label)
     with pytest.raises(UserError, match="no fine-tuned task"):
         Judge.load(str(folder))
+    assert recipe(folder, "judge_label=1").judge_label == "1"
+    with pytest.raises(UserError, match="put the label in quotes"):
+        recipe(folder, "judge_label=yes")
+    assert recipe(folder, 'judge_label="yes"').judge_label == "yes"

@@ -210,6 +210,7 @@ def test_an_encoder_that_does_not_say_how_it_pools(plain):
     assert not any("is taken" in note for note in named.notes)
     assert np.allclose(np.linalg.norm(vectors(named), axis=1), 1, atol=1e-6)
     assert named.width == 5
+    assert any("the first 5 dimensions are kept; the model does not say" in note for note in named.notes)
 
 
 def test_a_random_pooler_is_refused(tmp_path):

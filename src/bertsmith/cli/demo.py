@@ -2,9 +2,11 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from bertsmith.cli.demo_meaning import answer, reword, split_settings, train_vectors
 from bertsmith.cli.finetune import run_finetune
 from bertsmith.cli.options import CommonOptions, RunOptions
 from bertsmith.cli.output import print_json
@@ -22,8 +24,14 @@ QUESTIONS = {
 }
 """Asked of the finished model; none of them is in the data."""
 
-RECIPE: dict[str, Any] = {"start": {"encoder": "tiny"}, "threads": 1}
-"""Small enough for one core and a minute; a second thread would only make it depend on an idle machine."""
+RECIPE: dict[str, Any] = {
+    "start": {"model": "tiny-zh"},
+    "features": {"pooling": "mean"},
+    "optimizer": {"lr": 3e-4, "head_lr": 1e-3},
+    "budget": {"epochs": 12},
+    "threads": 1,
+}
+"""Small enough for one core and a few minutes; a second thread would only make it depend on an idle machine."""
 
 
 def demo(
@@ -33,7 +41,7 @@ def demo(
     run: RunOptions | None = None,
     common: CommonOptions | None = None,
 ) -> None:
-    """Train, evaluate and use a classifier of customer questions, with data that comes with the package.
+    """Learn from customer questions that come with the package: a classifier, and vectors that answer by meaning.
 
     Example: bertsmith demo --out runs/demo
 
@@ -64,11 +72,17 @@ def journey(out: Path, language: str, *, run: RunOptions, options: CommonOptions
     say(f"{sum(map(len, splits.values())):,} questions, written for this project (CC0), in groups of wordings;")
     say("no group is parted between training, development and test, so the test asks new questions\n")
     given = merged(RECIPE, {"data": {name: str(path) for name, path in files.items()}})
-    summary = run_finetune(given, out=out / "model", run=run, common=options)
-    if summary is None:
+    mine = replace(options, settings=split_settings(options.settings)[0])
+    summary = run_finetune(given, out=out / "model", run=run, common=mine)
+    say("\nnow one model that finds questions of the same meaning, and writes them (SimBERT)\n")
+    vectors = train_vectors(files, out / "vectors", run=run, options=options)
+    if summary is None or vectors is None:
         return None
     summary["naive_bayes_test_accuracy"] = naive_bayes(splits["train"] + splits["dev"], splits["test"])
     summary["answers"] = ask(out / "model", QUESTIONS[language], options)
+    summary["faq"] = answer(out / "vectors", splits["train"], language, QUESTIONS[language])
+    summary["similar"] = reword(out / "vectors", QUESTIONS[language][0], seed=options.seed or 0)
+    summary["vectors"] = {"out": vectors["out"], "test": vectors["test"]}
     summary["report"] = str(out / "model" / "report.html")
     return summary
 
@@ -119,8 +133,14 @@ def print_journey(summary: dict[str, Any]) -> None:
         print("   (naive Bayes left out: scikit-learn is not installed)")
     else:
         print(f"   naive Bayes on character bigrams: {rival:.3f}")
-    for answer in summary["answers"]:
-        print(f"  {answer['text']}  ->  {answer['prediction']} ({answer['confidence']:.2f})")
+    for said in summary["answers"]:
+        print(f"  {said['text']}  ->  {said['prediction']} ({said['confidence']:.2f})")
+    print("\nanswered by meaning (the answer of the nearest known question):")
+    for found in summary["faq"]:
+        print(f"  {found['question']}  ~  {found['nearest']} ({found['similarity']:.2f})\n    {found['answer']}")
+    print(f'\nother wordings, written for "{summary["faq"][0]["question"]}":')
+    for one in summary["similar"]:
+        print(f"  {one['text']} ({one['score']:.2f})")
     print(f"report: {summary['report']}")
     print(f"try it: bertsmith predict --model {summary['out']} --input FILE.csv")
 

@@ -13,6 +13,7 @@ from bertsmith.estimators.validation import cross_validate
 __all__ = [
     "Classifier",
     "Entity",
+    "Index",
     "MtebModel",
     "MultiTask",
     "PairClassifier",
@@ -22,4 +23,3 @@ __all__ = [
     "Tagger",
     "cross_validate",
 ]
-__all__ = ["Classifier", "Entity", "Index", "MtebModel", "PairClassifier", "Regressor", "SentenceEncoder", "Tagger"]

@@ -1,5 +1,6 @@
 """Texts to vectors."""
 
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from bertsmith.recipes import (
     contrast,
     contrast_recipe,
     fit_whitening,
+    is_sentence_encoder,
     load_sentence_bundle,
     make_item_splits,
     save_sentence_bundle,
@@ -34,7 +36,8 @@ class SentenceEncoder(Parameters):
     """A vector for every text: numpy, float32, in the order of the texts.
 
     `model` is a sentence encoder (ours or of sentence-transformers) or any encoder: a bundled name, a folder, a
-    hub id. What is None stays as the model says; an encoder that does not say how it pools gets `first-last-avg`.
+    hub id. What is None stays as the model says; an encoder that does not say how it pools gets `first-last-avg`,
+    with a warning. `notes_` are what was found when it was loaded.
     `counts_` tells what was read last: texts, tokens, how many were shortened, blank or unknown.
 
     >>> SentenceEncoder("path").encode(["...", "..."], normalize=True)  # doctest: +SKIP
@@ -78,6 +81,8 @@ class SentenceEncoder(Parameters):
                 precision=self.precision,
             )
             self.notes_ = self._bundle.notes
+            if self.pooling is None and not is_sentence_encoder(self.model):
+                warnings.warn(f"{self.model} does not say how it pools: {self._bundle.task.pooling}", stacklevel=3)
         return self._bundle
 
     @property

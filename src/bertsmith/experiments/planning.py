@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int
 
+from bertsmith.experiments.laddering import LadderRecipe
 from bertsmith.experiments.rungs import AnyEncoder, MultiTaskEncoder, Option, Rung
 
 USABLE = 0.9
@@ -85,9 +86,24 @@ class Plan:
         return sum(map(len, self.options.values()))
 
 
+def why_no_rung(rung: Rung, recipe: LadderRecipe, facts: Facts) -> str | None:
+    """Why a rung is not for these texts or this baseline, if it is not."""
+    texts, long = len(facts.lengths), facts.long
+    if rung.needs == "long_texts" and long <= FEW_LONG * texts:
+        which = f"only {long:,} of {texts:,} training texts are" if long else "no training text is"
+        return f"{which} longer than {facts.max_length} tokens"
+    if rung.needs == "in_domain" and not recipe.ladder.in_domain:
+        return "no texts of the domain were given (--in-domain)"
+    if rung.needs == "extra" and not recipe.ladder.extra:
+        return "no other tasks were given (--extra)"
+    if recipe.base.start.model is None and all(option.encoder for option in rung.options):
+        return "the encoder is made from a checkpoint, and these weights are random"
+    return None
+
+
 def plan(
     rungs: Sequence[Rung],
-    why_not: Mapping[str, str],
+    why_not: Mapping[tuple[str, str | None], str],
     facts: Facts,
     *,
     seconds: float | None,
@@ -95,13 +111,19 @@ def plan(
 ) -> Plan:
     """Choose the options to climb with: all, or the most promising that fit into `seconds`.
 
-    `why_not` names rungs that are not for these texts. `shares` are the points of the curve and their cost, the most
-    important first. Nothing that was measured on dev decides, so the plan promises nothing it should not know.
+    `why_not` names rungs (option None) and options that are not for this task. `shares` are the points of the curve
+    and their cost, the most important first. Nothing that was measured on dev decides, so the number of comparisons
+    is known before the first.
     """
     budget = float("inf") if seconds is None else seconds * USABLE
     chosen_shares = tuple(_fitting(shares, min(budget, budget * FOR_THE_CURVE)))
     left = budget - sum(shares[share] for share in chosen_shares)
-    wanted = [(rung, option) for rung in rungs if rung.name not in why_not for option in rung.options]
+    wanted = [
+        (rung, option)
+        for rung in rungs
+        for option in rung.options
+        if not {(rung.name, None), (rung.name, option.name)} & why_not.keys()
+    ]
     order = sorted(range(len(wanted)), key=lambda place: wanted[place][1].first)
     taken: set[int] = set()
     left_out: dict[tuple[str, str], str] = {}

@@ -8,7 +8,9 @@ from jaxtyping import Float
 from pydantic import model_validator
 from torch import Tensor, nn
 
+from bertsmith.batch import Layout, PackedBatch
 from bertsmith.config import Config
+from bertsmith.encoder import Encoder
 from bertsmith.features.layers import Average, Concat, Largest, Layers, Mix, One
 from bertsmith.features.pooling import Grouped, Pooler, Pooling, all_tokens, first_tokens, max_tokens, mean_tokens
 
@@ -92,6 +94,21 @@ class FeatureVectors(nn.Module):
         self.keep_layers = features.layers.resolved(num_layers)
         self.mix = features.layers.build(num_layers)
         self.pooler = Pooler(hidden_size, generator=generator) if features.pooling == "pooler" else None
+
+    @property
+    def reads_first_of_one(self) -> bool:
+        """Whether the first token of one layer is all that is read: that layer need not compute any other."""
+        return len(self.keep_layers) == 1 and self.features.pooling in ("cls", "pooler")
+
+    def of(self, encoder: Encoder, batch: PackedBatch) -> Float[Tensor, "vectors width"]:
+        """Encode a batch and read it, computing no more of the last layer than is read."""
+        if not self.reads_first_of_one:
+            vectors: Tensor = self(encoder(batch, keep_layers=self.keep_layers), batch)
+            return vectors
+        rows = batch.cu_seqlens[:-1].long()
+        states = encoder(batch, keep_layers=self.keep_layers, rows=rows)
+        first: Tensor = self(states, Layout.of((1,) * len(rows)).to(rows.device))
+        return first
 
     def forward(
         self, states: Mapping[int, Float[Tensor, "tokens hidden"]], batch: Grouped

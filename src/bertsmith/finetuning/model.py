@@ -118,9 +118,7 @@ class FineTuner(nn.Module):
         return (vectors if texts.places is None else vectors.index_select(0, texts.places)), texts.layout
 
     def _read(self, sequences: PackedBatch) -> Float[Tensor, "vectors width"]:
-        states = self.encoder(sequences, keep_layers=self.features.keep_layers)
-        vectors: Tensor = self.features(states, sequences)
-        return vectors
+        return self.features.of(self.encoder, sequences)
 
     def depth_of(self, parameter: str) -> int:
         """0 for embeddings, i + 1 for layer i, one more than the top layer for everything on top."""

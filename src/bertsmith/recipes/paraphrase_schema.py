@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, field_validator
 
 from bertsmith.config import Config, parse_config, with_settings
 from bertsmith.errors import UserError
@@ -36,6 +36,13 @@ class ParaphraseRecipe(Config):
     judge_label: str = "1"
     seed: Annotated[int, Field(ge=0)] = 0
     device: DeviceName = "auto"
+
+    @field_validator("judge_label", mode="before")
+    @classmethod
+    def _as_text(cls, label: Any) -> Any:
+        if isinstance(label, bool):
+            raise ValueError("yes, no, true and false mean something in YAML; put the label in quotes: '\"yes\"'")
+        return str(label) if isinstance(label, int) else label
 
 
 class Similar(NamedTuple):

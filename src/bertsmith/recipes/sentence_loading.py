@@ -1,5 +1,6 @@
 """From a folder to a sentence encoder: ours, sentence-transformers', or any encoder with a pooling."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,16 @@ def load_sentence_bundle(
         bundle = bundle.pooled_by(pooling)
     given = {"normalize": normalize, "dim": dim, "max_length": max_length}
     changes = {name: value for name, value in given.items() if value is not None}
-    return bundle.but(**changes) if changes else bundle
+    bundle = bundle.but(**changes) if changes else bundle
+    return replace(bundle, notes=bundle.notes + _cut_notes(bundle.task, dim))
+
+
+def _cut_notes(task: SentenceTask, dim: int | None) -> tuple[str, ...]:
+    """A cut that the model was not trained for costs more than it need."""
+    if dim is None or dim in task.matryoshka:
+        return ()
+    trained = f", but for {', '.join(map(str, task.matryoshka))}" if task.matryoshka else ""
+    return (f"the first {dim} dimensions are kept; the model does not say that it was trained for that{trained}",)
 
 
 def is_sentence_encoder(source: str | Path) -> bool:

@@ -71,7 +71,11 @@ def sts_recipe(*, given: Mapping[str, Any], file: Path | None = None, settings: 
         UserError: no model or no data is named, a field is unknown, or a value does not fit.
     """
     below = read_yaml(file) if file else {}
-    return parse_config(StsRecipe, with_settings(merged(below, given), settings), where=str(file) if file else None)
+    chosen = with_settings(merged(below, given), settings)
+    for name, option in (("models", "--model MODEL..."), ("data", "--data FILE...")):
+        if not chosen.get(name):
+            raise UserError(f"no {name}: give {option}", code="bad_usage")
+    return parse_config(StsRecipe, chosen, where=str(file) if file else None)
 
 
 def evaluate_sts(recipe: StsRecipe, *, say: Say = silent) -> StsResult:

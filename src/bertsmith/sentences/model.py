@@ -7,10 +7,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bertsmith.batch import Layout, PackedBatch
+from bertsmith.batch import PackedBatch
 from bertsmith.encoder import Encoder
 from bertsmith.errors import UserError
-from bertsmith.features import One
 from bertsmith.sentences.task import Projection, SentenceTask
 from bertsmith.sentences.whitening import Whitening
 
@@ -63,13 +62,7 @@ class SentenceEmbedder(nn.Module):
 
     def pool(self, batch: PackedBatch) -> Float[Tensor, "texts pooled"]:
         """Layers and pooling only; where just [CLS] is read, the last layer is computed for it alone."""
-        keep, layers = self.features.keep_layers, self.task.features.layers
-        if isinstance(layers, One) and self.task.features.pooling in ("cls", "pooler"):
-            states = self.encoder(batch, keep_layers=keep, rows=batch.cu_seqlens[:-1].long())
-            vectors: Tensor = self.features(states, Layout.of((1,) * len(batch.lengths)).to(batch.token_ids.device))
-        else:
-            vectors = self.features(self.encoder(batch, keep_layers=keep), batch)
-        return vectors
+        return self.features.of(self.encoder, batch)
 
     def finish(
         self, pooled: Float[Tensor, "texts pooled"], *, normalize: bool | None = None
