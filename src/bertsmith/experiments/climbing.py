@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from bertsmith.data import Record
 from bertsmith.errors import UserError
 from bertsmith.experiments.climbed import Attempt, Climbed, Climbing, Point, Skipped
 from bertsmith.experiments.encoders import Made, Workshop
@@ -87,6 +88,7 @@ class _Climber:
             seeds=len(self.seeds),
             parallel=min(self.runner.processes, len(self.seeds)),
         )
+        self.runner.set_aside(self.facts.end(len(self._test)))
         self.plan = self._planned()
         self.jury = Jury(self.plan.comparisons, level=self.recipe.ladder.level)
         self.jury.know(baseline.runs)
@@ -157,7 +159,8 @@ class _Climber:
         for (rung, option), why in why_not.items():
             self._skip(rung, option, why)
         minutes = ladder.minutes
-        left = None if minutes is None else 60 * minutes - self.facts.seconds * self.facts.seeds / self.facts.parallel
+        used = self.facts.run(BASELINE) * self.facts.seeds / self.facts.parallel + self.facts.end(len(self._test))
+        left = None if minutes is None else 60 * minutes - used
         shares = {} if ladder.few_texts is None else costs(ladder.few_texts, self.baseline, self.splits, self.facts)
         found = plan(ladder.rungs, why_not, self.facts, seconds=left, shares=shares)
         for (rung, option), why in found.left_out.items():
@@ -238,6 +241,10 @@ class _Climber:
             self._tell(one, kept=one is kept)
         self._forget([one for one in (*tried, self.current) if one is not (kept or self.current)])
         self.current = kept or self.current
+
+    @property
+    def _test(self) -> Sequence[Record]:
+        return () if self.splits.test is None else self.splits.test.records
 
     def _forget(self, others: Sequence[Attempt]) -> None:
         """Only the baseline and what is kept need their models."""
