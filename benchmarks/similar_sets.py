@@ -31,7 +31,7 @@ class Sets:
     writer: list[Pair]
     """Pairs whose right ones the writer learns from."""
     judge: list[Pair]
-    """Pairs of other texts, for the judge."""
+    """Pairs of other texts, for the judge; what is connected stands together, in a random order."""
     dropped: int
     """Pairs that are connected with a text of an evaluation part."""
 
@@ -65,6 +65,7 @@ def prepared(data: Path, *, seed: int = 0) -> Sets:
     kept = [pair for pair in dict.fromkeys(pairs) if owner[pair[0]] not in spoiled]
     writer = [pair for pair in kept if zlib.crc32(owner[pair[0]].encode()) % 10 < 6]
     judge = [pair for pair in kept if zlib.crc32(owner[pair[0]].encode()) % 10 >= 6]
+    judge.sort(key=lambda pair: zlib.crc32(owner[pair[0]].encode()))
     return Sets(train, dev, heldout, writer, judge, dropped=len(set(pairs)) - len(kept))
 
 

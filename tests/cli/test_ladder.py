@@ -8,6 +8,7 @@ import yaml
 
 from bertsmith.cli import main
 
+from ..experiments.inline import run_inline
 from ..tiny import call
 
 MEAN = {"name": "layers", "options": [{"name": "mean", "set": {"features.pooling": "mean"}}]}
@@ -29,7 +30,8 @@ def command(folder: Path, *more: str) -> list[str]:
     return ["ladder", "--recipe", str(folder / "ladder.yaml"), *files, "--out", str(folder / "out"), "--json", *more]
 
 
-def test_the_whole_ladder(files, capsys):
+def test_the_whole_ladder(files, capsys, monkeypatch):
+    run_inline(monkeypatch)
     told = call(capsys, *command(files, "--processes", "2"))
     assert told.code == 0, told.err
     assert "no --dev: 4 of 40 rows of train.csv were set aside" in told.err

@@ -108,6 +108,27 @@ def test_any_model_of_unilm_writes(tmp_path, capsys):
             assert len(said.json["results"][0]["similar"]) == 2
 
 
+def test_simbert_trained_here_writes_and_still_does_after_simcse(tmp_path, capsys):
+    groups = [[f"{name}怎么退货", f"如何退掉{name}", f"{name}能退吗"] for name in ("锅", "书", "鞋", "灯", "包", "笔")]
+    lines = "".join(json.dumps({"texts": group}, ensure_ascii=False) + "\n" for group in groups)
+    (tmp_path / "groups.jsonl").write_text(lines, encoding="utf-8")
+    (tmp_path / "shape.json").write_text(json.dumps(SHAPE))
+    shape = ["--encoder", tmp_path / "shape.json", "--set", "start.vocabulary.size=60", "--set", "precision=float32"]
+    line = ["contrast", "--method", "simbert", "--train", tmp_path / "groups.jsonl", *shape, "--batch-size", "4"]
+    # enough to learn one sentence by heart: the one that most groups have
+    learned = [*line, "--steps", "40", "--lr", "0.03", "--out", tmp_path / "out", "--json"]
+    told = call(capsys, *learned)
+    assert told.code == 0, told.err
+    said = call(capsys, "paraphrase", "--model", tmp_path / "out", "书怎么退货", "--n", "3", "--json", *NEAR)
+    assert said.code == 0, said.err
+    assert said.json["unfinished"] < said.json["written"] / 2
+    similar = said.json["results"][0]["similar"]
+    assert any("退" in each["text"] for each in similar)
+    both = [*line, "--then", "simcse", "--steps", "2", "--out", tmp_path / "both", "--json"]
+    assert call(capsys, *both).code == 0
+    assert call(capsys, "paraphrase", "--model", tmp_path / "both", "书怎么退货", "--json", *NEAR).code == 0
+
+
 # convert
 
 

@@ -21,7 +21,7 @@ def workplace(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     folder = tmp_path / "work"
     shutil.copytree(prepared, folder)
     monkeypatch.chdir(folder)
-    for page in ("outputs.run_page", "kept.run_page", "folds.run_page", "tuned.tune_page"):
+    for page in ("outputs.run_page", "kept.run_page", "folds.run_page", "tuned.tune_page", "laddered.ladder_page"):
         monkeypatch.setattr(f"bertsmith.report.{page}", lambda *report: "plots take most of a tiny run")
     run_inline(monkeypatch)
     return folder

@@ -11,7 +11,7 @@ import yaml
 
 from bertsmith.cli import main
 from bertsmith.cli.tasks import read_recipe
-from bertsmith.experiments import tune_recipe
+from bertsmith.experiments import ladder_recipe, tune_recipe
 from tests.docs.documents import DOCUMENTS, ROOT, RUN, SHOWN, Block, blocks
 
 TINY = {
@@ -19,6 +19,10 @@ TINY = {
     "pretrain": ["--set", "budget.max_steps=2", "--set", "texts.batch_size=4", "--device", "cpu"],
     "contrast": ["--set", "budget.max_steps=2", "--device", "cpu"],
     "demo": ["--set", "budget.max_steps=2", "--device", "cpu"],
+    "ladder": [
+        *("--rungs", "decay", "--seeds", "2", "--set", "ladder.few_texts=null"),
+        *("--set", "budget.max_steps=2", "--device", "cpu"),
+    ],
     "tune": ["--set", "budget.max_steps=2", "--device", "cpu"],
     "folds": ["--set", "budget.max_steps=2", "--device", "cpu"],
 }
@@ -74,6 +78,6 @@ def run_yaml(block: Block) -> None:
     """A recipe; its first line names the file it is kept in, for the blocks that follow."""
     name = block.text.splitlines()[0].removeprefix("# ")
     Path(name).write_text(block.text, encoding="utf-8")
-    readers = {"tune": tune_recipe}
+    readers = {"ladder": ladder_recipe, "tune": tune_recipe}
     kind = str(yaml.safe_load(block.text).get("kind", "finetune"))
     readers.get(kind, read_recipe)(given={}, file=Path(name))

@@ -171,21 +171,25 @@ def test_further_pre_training_that_fails_is_left_out(climbing):
 
 
 def test_what_does_not_fit_into_the_time_is_left_out_before_it_begins(climbing):
-    """A run takes 30 seconds, three go at a time: an option costs half a minute."""
-    climbed, _, said = climbing(asked(LAYERS, DECAY, minutes=1.7))
+    """A run takes 30 seconds, three go at a time: an option costs half a minute; the end takes 17 seconds."""
+    climbed, _, said = climbing(asked(LAYERS, DECAY, minutes=2.0))
     assert left_out(climbed) == {"decay 0.5": "does not fit into the time: about 0.5 minutes"}
     assert any(line.startswith("plan: 2 options with 3 seeds each") for line in said)
 
 
 def test_promising_options_come_first(climbing):
     first = {**LAYERS, "options": [{**option, "first": 2} for option in LAYERS["options"]]}
-    climbed, _, _ = climbing(asked(first, DECAY, minutes=1.2))
+    climbed, _, _ = climbing(asked(first, DECAY, minutes=1.5))
     assert [one.option.name for one in climbed.tried] == ["0.5"]
 
 
 def test_time_that_is_over_ends_the_ladder_not_the_result(climbing):
-    climbed, _, _ = climbing(asked(rates(slow=SLOW), DECAY, minutes=None), minutes=0.05)
-    assert left_out(climbed)["rate slow"] == "the time was over before its runs were done"
+    """A few seconds are left after the baseline, an option takes half a minute; what is known already takes none."""
+    climbing(asked(DECAY, minutes=None))
+    climbed, _, _ = climbing(asked(LAYERS, DECAY, FURTHER, minutes=None), minutes=0.4)
+    why = "the time that is left does not suffice"
+    assert left_out(climbed) == {"layers max": why, "layers mean": why, "within_task 20 steps": why}
+    assert [one.option.name for one in climbed.tried] == ["0.5"]
     assert climbed.final is climbed.baseline
 
 

@@ -96,6 +96,7 @@ def test_costs():
     assert known.long == 1
     assert known.option(Option(name="a", cost=2.0)) == 2 * 60 * 3 / 2
     assert known.option(Option(name="a", cost="whole")) == pytest.approx(350 / 250 * 60 * 3 / 2)
+    assert known.end(3) == 60.0
     further = Option(name="a", encoder={"kind": "further", "steps": 100})
     read = 100 * 32 * (50 + 100 + 128) / 3
     assert known.option(further) == pytest.approx(read / 500 + 90)
@@ -113,5 +114,5 @@ def test_a_plan_takes_the_promising_options_that_fit():
     }
     assert found.comparisons == 3
     assert set(found.left_out) == {("one", "c"), ("two", "e")}
-    assert plan(rungs, {"two": "not now"}, facts(), seconds=None, shares={}).comparisons == 3
+    assert plan(rungs, {("two", None): "", ("one", "a"): ""}, facts(), seconds=None, shares={}).comparisons == 2
     assert plan(rungs, {}, facts(), seconds=600 / 0.9, shares={0.1: 50.0, 0.5: 60.0, 1.0: 200.0}).shares == (0.1, 0.5)

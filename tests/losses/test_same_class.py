@@ -78,6 +78,15 @@ def test_bfloat16_is_summed_in_float32():
     assert SupervisedContrast().loss(values, torch.tensor([0, 0, 1, 1])).sum.dtype == torch.float32
 
 
+@pytest.mark.parametrize("loss", [SupervisedContrast(), ClassCosine()], ids=lambda loss: loss.kind)
+def test_mixed_precision_leaves_cosines_exact(loss: SupervisedContrast | ClassCosine):
+    values, classes = vectors(6).float(), torch.tensor([0, 0, 1, 1, 2, 2])
+    exact = loss.loss(values, classes).sum
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = loss.loss(values, classes).sum
+    assert torch.equal(found, exact)
+
+
 def test_texts_of_classes_of_one_teach_nothing():
     found = SupervisedContrast().loss(vectors(3), torch.tensor([0, 1, 2]))
     assert (float(found.sum), float(found.weight)) == (0, 0)

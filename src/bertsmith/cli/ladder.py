@@ -1,6 +1,7 @@
 """`bertsmith ladder`: which tricks pay on these texts, at what price, and how sure that is."""
 
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -79,6 +80,7 @@ def _run(
     common: CommonOptions,
 ) -> dict[str, Any]:
     """Climb, write everything to `out`; returns the JSON object."""
+    began = time.monotonic()
     from bertsmith.cli.finetune import stored_summary
     from bertsmith.experiments import (
         LADDER_RECIPE,
@@ -110,7 +112,8 @@ def _run(
     texts = sum(one.count() for one in recipe.ladder.extra.values())
     spent = sum(outcome.seconds for outcome in Journal(out / JOURNAL).outcomes().values()) / what.processes
     minutes = recipe.ladder.minutes
-    left = None if minutes is None else max(minutes - (spent + workshop.spent()) / 60, 0.01)
+    spent += workshop.spent() + time.monotonic() - began
+    left = None if minutes is None else max(minutes - spent / 60, 0.01)
     runner = TrialRunner(out, processes=what.processes, minutes=left, say=to_stderr, retry_failed=what.retry_failed)
     facts = Facts(found.lengths, found.max_length, found.num_layers, extra=texts / len(found.lengths))
     climbed = climb(recipe, splits, runner, workshop, facts)

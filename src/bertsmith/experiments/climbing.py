@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from bertsmith.data import Record
 from bertsmith.errors import UserError
 from bertsmith.experiments.climbed import Attempt, Climbed, Climbing, Point, Skipped
 from bertsmith.experiments.encoders import Made, Workshop
@@ -15,7 +16,7 @@ from bertsmith.experiments.few_texts import costs, curve
 from bertsmith.experiments.judging import Candidate, Jury, chosen
 from bertsmith.experiments.laddering import LadderRecipe
 from bertsmith.experiments.measuring import Bench
-from bertsmith.experiments.planning import FEW_LONG, Facts, Plan, plan
+from bertsmith.experiments.planning import Facts, Plan, plan, why_no_rung
 from bertsmith.experiments.rungs import FurtherEncoder, Option, Rung, changed
 from bertsmith.experiments.runner import TrialRunner
 from bertsmith.experiments.trial import Outcome, Trial
@@ -23,6 +24,7 @@ from bertsmith.recipes import LOG, FinetuneRecipe, Splits
 
 DATA = "data"
 BASELINE = Option(name="baseline")
+NO_TIME = "the time that is left does not suffice"
 FEWEST = 2
 """Runs of an option that must come to their end."""
 
@@ -86,6 +88,7 @@ class _Climber:
             seeds=len(self.seeds),
             parallel=min(self.runner.processes, len(self.seeds)),
         )
+        self.runner.set_aside(self.facts.end(len(self._test)))
         self.plan = self._planned()
         self.jury = Jury(self.plan.comparisons, level=self.recipe.ladder.level)
         self.jury.know(baseline.runs)
@@ -153,10 +156,11 @@ class _Climber:
 
     def _planned(self) -> Plan:
         ladder, why_not = self.recipe.ladder, dict(self._why_not())
-        for name, why in why_not.items():
-            self._skip(name, None, why)
+        for (rung, option), why in why_not.items():
+            self._skip(rung, option, why)
         minutes = ladder.minutes
-        left = None if minutes is None else 60 * minutes - self.facts.seconds * self.facts.seeds / self.facts.parallel
+        used = self.facts.run(BASELINE) * self.facts.seeds / self.facts.parallel + self.facts.end(len(self._test))
+        left = None if minutes is None else 60 * minutes - used
         shares = {} if ladder.few_texts is None else costs(ladder.few_texts, self.baseline, self.splits, self.facts)
         found = plan(ladder.rungs, why_not, self.facts, seconds=left, shares=shares)
         for (rung, option), why in found.left_out.items():
@@ -167,19 +171,17 @@ class _Climber:
         )
         return found
 
-    def _why_not(self) -> Iterator[tuple[str, str]]:
-        """Rungs that are not for these texts."""
-        texts, long = len(self.facts.lengths), self.facts.long
+    def _why_not(self) -> Iterator[tuple[tuple[str, str | None], str]]:
+        """Rungs and options that are not for this task."""
         for rung in self.recipe.ladder.rungs:
-            if rung.needs == "long_texts" and long <= FEW_LONG * texts:
-                which = f"only {long:,} of {texts:,} training texts are" if long else "no training text is"
-                yield rung.name, f"{which} longer than {self.facts.max_length} tokens"
-            elif rung.needs == "in_domain" and not self.recipe.ladder.in_domain:
-                yield rung.name, "no texts of the domain were given (--in-domain)"
-            elif rung.needs == "extra" and not self.recipe.ladder.extra:
-                yield rung.name, "no other tasks were given (--extra)"
-            elif self.recipe.base.start.model is None and all(option.encoder for option in rung.options):
-                yield rung.name, "further pre-training goes on from a checkpoint; these weights are random"
+            why = why_no_rung(rung, self.recipe, self.facts)
+            if why is not None:
+                yield (rung.name, None), why
+                continue
+            for option in rung.options:
+                found = self._recipe(option)
+                if isinstance(found, str):
+                    yield (rung.name, option.name), found
 
     def _ready(self, rung: Rung, option: Option) -> tuple[Made | None, FinetuneRecipe] | None:
         """The recipe of an option, its encoder made; None: it is skipped."""
@@ -191,17 +193,32 @@ class _Climber:
 
     def _made(self, option: Option) -> tuple[Made | None, FinetuneRecipe] | str:
         """The recipe of an option, or why there is none."""
+        recipe = self._recipe(option)
+        if isinstance(recipe, str):
+            return recipe
+        if option.encoder is None:
+            return (None, recipe) if self._has_time(option, recipe) else NO_TIME
+        made = self.workshop.found(option.encoder, self.current.recipe)
+        if made is None and not self._has_time(option, None):
+            return NO_TIME
+        made = made or self.workshop.made(option.encoder, self.current.recipe, seconds=self.runner.seconds_left)
+        return (made, changed(self._values(option, made), BASELINE)) if made.why is None else made.why
+
+    def _recipe(self, option: Option) -> FinetuneRecipe | str:
+        """The recipe of an option, from the encoder as it is; or why there is none."""
         try:
             recipe = changed(self.current.chosen, option)
             recipe.features.layers.resolved(self.facts.num_layers)
         except UserError as error:
             return f"does not fit: {error.message.splitlines()[-1].strip()}"
-        if option.encoder is None:
-            return "is what the recipe has already" if recipe == self.current.recipe else (None, recipe)
-        if self.facts.option(option) > self.runner.seconds_left:
-            return "the time that is left does not suffice"
-        made = self.workshop.made(option.encoder, self.current.recipe, seconds=self.runner.seconds_left)
-        return (made, changed(self._values(option, made), BASELINE)) if made.why is None else made.why
+        if option.encoder is None and recipe == self.current.recipe:
+            return "is what the recipe has already"
+        return recipe
+
+    def _has_time(self, option: Option, recipe: FinetuneRecipe | None) -> bool:
+        """Whether the runs of an option can end in time, or have ended before."""
+        known = recipe is not None and all(self.runner.known(trial) for trial in self._trials(recipe, ""))
+        return known or self.facts.option(option) <= self.runner.seconds_left
 
     def _values(self, option: Option, made: Made | None) -> dict[str, object]:
         """What is chosen with an option, starting from the encoder made for it."""
@@ -224,6 +241,10 @@ class _Climber:
             self._tell(one, kept=one is kept)
         self._forget([one for one in (*tried, self.current) if one is not (kept or self.current)])
         self.current = kept or self.current
+
+    @property
+    def _test(self) -> Sequence[Record]:
+        return () if self.splits.test is None else self.splits.test.records
 
     def _forget(self, others: Sequence[Attempt]) -> None:
         """Only the baseline and what is kept need their models."""

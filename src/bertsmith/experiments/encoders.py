@@ -77,6 +77,13 @@ class Workshop:
                 elif path.suffix == ".jsonl":
                     path.unlink()
 
+    def found(self, encoder: AnyEncoder, base: FinetuneRecipe) -> Made | None:
+        """An encoder that is there already."""
+        folder = self.place(encoder, base)
+        if not (folder / METRICS).exists():
+            return None
+        return Made(folder, float(json.loads((folder / METRICS).read_text(encoding="utf-8"))["seconds"]))
+
     def made(self, encoder: AnyEncoder, base: FinetuneRecipe, *, seconds: float = float("inf")) -> Made:
         """Make an encoder, unless it is there, within so many seconds.
 
@@ -86,14 +93,16 @@ class Workshop:
         folder = self.place(encoder, base)
         if folder in self.failed:
             return self.failed[folder]
-        if not (folder / METRICS).exists():
-            why = self._run(self._arguments(encoder, base, folder), folder, seconds)
-            if why is not None:
-                self.say(f"{folder.name}: {why}")
-                self.failed[folder] = Made(folder, why=why)
-                return self.failed[folder]
-        told = json.loads((folder / METRICS).read_text(encoding="utf-8"))
-        return Made(folder, float(told["seconds"]))
+        there = self.found(encoder, base)
+        if there is not None:
+            return there
+        why = self._run(self._arguments(encoder, base, folder), folder, seconds)
+        made = self.found(encoder, base)
+        if why is None and made is not None:
+            return made
+        self.failed[folder] = Made(folder, why=why or "nothing came of it")
+        self.say(f"{folder.name}: {self.failed[folder].why}")
+        return self.failed[folder]
 
     def _arguments(self, encoder: AnyEncoder, base: FinetuneRecipe, folder: Path) -> list[str]:
         texts = self._texts()

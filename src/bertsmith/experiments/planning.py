@@ -6,13 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int
 
+from bertsmith.experiments.laddering import LadderRecipe
 from bertsmith.experiments.rungs import AnyEncoder, MultiTaskEncoder, Option, Rung
 
 USABLE = 0.9
-"""The share of the time that is planned; the rest is for what takes longer than thought, and for the test texts."""
+"""The share of the time that is planned; the rest is for what takes longer than thought."""
 
 FOR_THE_CURVE = 0.2
 """The share of the time that the curve over the number of texts may take."""
+
+FOR_THE_END = 0.5
+"""What comes after the last run, in runs of the baseline; as much again for as many test texts as training texts."""
 
 FEW_LONG = 0.01
 """Up to this share of long texts it makes no difference what is read of them."""
@@ -66,6 +70,10 @@ class Facts:
         first = 0.0 if option.encoder is None else self.encoder(option.encoder)
         return first + self.run(option) * self.seeds / self.parallel
 
+    def end(self, test_texts: int) -> float:
+        """Seconds for what comes after the last run: test texts read by two recipes, the best model's page."""
+        return self.seconds * FOR_THE_END * (1 + test_texts / len(self.lengths))
+
     def share(self, share: float, updates: int, *, of: int) -> float:
         """Seconds for a share of the texts, with and without another encoder: `updates` of a run's `of`."""
         return 2 * self.seeds / self.parallel * self.seconds * max(share, min(updates / of, 1.0))
@@ -85,9 +93,24 @@ class Plan:
         return sum(map(len, self.options.values()))
 
 
+def why_no_rung(rung: Rung, recipe: LadderRecipe, facts: Facts) -> str | None:
+    """Why a rung is not for these texts or this baseline, if it is not."""
+    texts, long = len(facts.lengths), facts.long
+    if rung.needs == "long_texts" and long <= FEW_LONG * texts:
+        which = f"only {long:,} of {texts:,} training texts are" if long else "no training text is"
+        return f"{which} longer than {facts.max_length} tokens"
+    if rung.needs == "in_domain" and not recipe.ladder.in_domain:
+        return "no texts of the domain were given (--in-domain)"
+    if rung.needs == "extra" and not recipe.ladder.extra:
+        return "no other tasks were given (--extra)"
+    if recipe.base.start.model is None and all(option.encoder for option in rung.options):
+        return "the encoder is made from a checkpoint, and these weights are random"
+    return None
+
+
 def plan(
     rungs: Sequence[Rung],
-    why_not: Mapping[str, str],
+    why_not: Mapping[tuple[str, str | None], str],
     facts: Facts,
     *,
     seconds: float | None,
@@ -95,13 +118,19 @@ def plan(
 ) -> Plan:
     """Choose the options to climb with: all, or the most promising that fit into `seconds`.
 
-    `why_not` names rungs that are not for these texts. `shares` are the points of the curve and their cost, the most
-    important first. Nothing that was measured on dev decides, so the plan promises nothing it should not know.
+    `why_not` names rungs (option None) and options that are not for this task. `shares` are the points of the curve
+    and their cost, the most important first. Nothing that was measured on dev decides, so the number of comparisons
+    is known before the first.
     """
     budget = float("inf") if seconds is None else seconds * USABLE
     chosen_shares = tuple(_fitting(shares, min(budget, budget * FOR_THE_CURVE)))
     left = budget - sum(shares[share] for share in chosen_shares)
-    wanted = [(rung, option) for rung in rungs if rung.name not in why_not for option in rung.options]
+    wanted = [
+        (rung, option)
+        for rung in rungs
+        for option in rung.options
+        if not {(rung.name, None), (rung.name, option.name)} & why_not.keys()
+    ]
     order = sorted(range(len(wanted)), key=lambda place: wanted[place][1].first)
     taken: set[int] = set()
     left_out: dict[tuple[str, str], str] = {}

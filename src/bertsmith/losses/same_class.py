@@ -33,7 +33,8 @@ class SupervisedContrast(Config):
     def loss(self, vectors: Vectors, classes: Classes) -> Total:
         """Summed over anchors, in float32 or wider."""
         units = _unit(vectors)
-        scores = units @ units.T / self.temperature
+        with torch.autocast(units.device.type, enabled=False):
+            scores = units @ units.T / self.temperature
         itself = torch.eye(len(units), dtype=torch.bool, device=units.device)
         chances = scores.masked_fill(itself, -torch.inf).log_softmax(1)
         positives = _positives(classes)

@@ -10,7 +10,7 @@ from bertsmith.encoder.checkpoint import EXTRA
 from bertsmith.encoder.hub import resolve
 from bertsmith.encoder.weights import read_json
 from bertsmith.errors import UserError
-from bertsmith.generation import Shifted
+from bertsmith.generation import Form, Shifted
 from bertsmith.heads import VocabularyHead
 from bertsmith.losses import Matryoshka, VectorCriterion
 from bertsmith.pretraining.stored import put_head
@@ -37,6 +37,8 @@ class Learned:
     family: str
     heads: Heads
     notes: tuple[str, ...]
+    form: Form | None = None
+    """How the model it goes on from writes, if it does."""
 
     def bundle(self, recipe: ContrastRecipe) -> SentenceBundle:
         """The sentence encoder as it is now; a writer's head, and SimBERT's linear pooler, are among its heads."""
@@ -46,7 +48,7 @@ class Learned:
         linear = _linear_pooler(self.learner.embedder) if "mlm" in heads else None
         if linear is not None:
             heads["pooler"] = dict(linear.linear.state_dict())
-        form = None if self.learner.writer is None else Shifted()
+        form = self.form if self.learner.writer is None else Shifted()
         return SentenceBundle(self.learner.embedder, self.tokenizer, self.family, recipe.precision, heads, form=form)
 
 
@@ -79,8 +81,10 @@ def learner_for(
         writer=writer,
         writing_weight=1.0 if stage.generation is None else stage.generation.weight,
     )
-    kept = {} if before is None else before.heads
-    return Learned(learner, beginning.tokenizer, beginning.family, kept, (*beginning.notes, *notes, *told))
+    kept, form = ({}, None) if before is None else (before.heads, before.form)
+    if form is not None and writer is None:
+        told += ("the model writes (SimBERT); this stage does not teach it to, so what it writes may get worse",)
+    return Learned(learner, beginning.tokenizer, beginning.family, kept, (*beginning.notes, *notes, *told), form)
 
 
 def _sentence_encoder(start: Start) -> SentenceBundle | None:

@@ -99,12 +99,13 @@ class _Block(Config):
     label_type: LabelType = "str"
 
 
-def save_model(model: Answering, folder: Path) -> None:
+def save_model(model: Answering, folder: str | Path) -> None:
     """Write a model as `load_model` reads it: an ensemble as `config.json` and a folder for each member.
 
     Raises:
         UserError: the folder cannot be written.
     """
+    folder = Path(folder)
     if isinstance(model, Bundle):
         save_bundle(model, folder)
         return

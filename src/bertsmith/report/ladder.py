@@ -162,7 +162,7 @@ def _overview(report: LadderReport) -> Section | None:
     if not report.options:
         return None
     strokes = [
-        Stroke(_plain(f"{one.rung}: {one.name}", place), one.verdict, one.change, *one.interval)
+        Stroke(_plain(f"{one.rung}: {one.name}", place), one.verdict, one.change, *one.interval, stuck=one.stuck > 0)
         for place, one in enumerate(report.options, 1)
     ]
     caption = (

@@ -270,5 +270,5 @@ def _dot(one: Attempt, at: float) -> Dot:
 def _curve(climbed: Climbed) -> tuple[list[Dot], list[Dot]]:
     sides: dict[bool, list[Dot]] = {False: [], True: []}
     for point in climbed.curve:
-        sides[point.further].append(Dot(point.texts, point.values))
+        sides[point.further].append(Dot(float(point.texts), point.values))
     return sides[False], sides[True]
