@@ -99,7 +99,7 @@ def _run(
     goes_on = not run.overwrite and (run.resume or (out / LADDER_RECIPE).exists())
     recipe = chosen_recipe(given, out, rungs, goes_on=goes_on, common=common)
     require_output_folder(out, overwrite=run.overwrite, resume=goes_on)
-    if goes_on and (out / METRICS).exists() and not what.retry_failed:
+    if goes_on and (out / METRICS).exists() and not what.retry_failed and _has_all_time(recipe, out):
         return stored_summary(out)
     base = recipe.base
     splits = read_splits(base)
@@ -120,6 +120,13 @@ def _run(
     summary = write_climbed(climbed, runner, out, command=["bertsmith", *sys.argv[1:]])
     workshop.clear([climbed.final.recipe.start.model])
     return summary
+
+
+def _has_all_time(recipe: "LadderRecipe", out: Path) -> bool:
+    """Whether the ladder in `out` had the time that this one would have."""
+    from bertsmith.experiments import LADDER_RECIPE, ladder_recipe
+
+    return recipe.ladder.minutes == ladder_recipe(given={}, file=out / LADDER_RECIPE).ladder.minutes
 
 
 def extra_tasks(given: list[str]) -> dict[str, dict[str, str]]:
