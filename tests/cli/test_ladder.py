@@ -60,6 +60,11 @@ def test_the_whole_ladder(files, capsys, monkeypatch):
 
     again = call(capsys, *command(files))
     assert (again.code, again.json) == (0, found)
+    more = call(capsys, *command(files, "--minutes", "90"))
+    assert more.code == 0, more.err
+    assert {name: more.json[name] for name in ("rungs", "baseline_test")} == {
+        name: found[name] for name in ("rungs", "baseline_test")
+    }
     other = call(capsys, *command(files, "--set", "optimizer.lr=0.5"))
     assert (other.code, other.json["error"]["code"]) == (2, "other_run")
 

@@ -42,7 +42,7 @@ def test_the_method_that_needs_nothing_else(items, labels, method, kind):
 
 
 def test_fit_moves_the_vectors_and_keeps_the_best(model, tmp_path):
-    encoder = SentenceEncoder(model, device="cpu")
+    encoder = SentenceEncoder(model, pooling="mean", device="cpu")
     before = encoder.encode(TEXTS)
     encoder.fit(PAIRS, NUMBERS, dev=(PAIRS, NUMBERS), epochs=2, batch_size=8, settings=["precision=float32"])
     assert np.abs(encoder.encode(TEXTS) - before).max() > 1e-4

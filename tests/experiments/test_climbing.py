@@ -143,6 +143,18 @@ def test_further_pre_training_is_done_once_for_all_seeds(climbing):
     assert np.mean(climbed.curve[3].values) > np.mean(climbed.curve[2].values)
 
 
+def test_encoders_cleared_away_are_made_again_only_if_needed(climbing):
+    climbed, runner, _ = climbing(asked(FURTHER))
+    calls = runner.folder / "encoders" / "calls.txt"
+    Workshop(runner.folder, climbed.splits).clear([])
+    assert [path.name for path in (runner.folder / "encoders" / "tiny-task-20").iterdir()] == ["metrics.json"]
+    again, _, _ = climbing(asked(FURTHER))
+    assert verdicts(again) == verdicts(climbed)
+    assert len(calls.read_text().splitlines()) == 1
+    climbing(asked(FURTHER, few_texts={"shares": [0.5], "updates": 2}))
+    assert len(calls.read_text().splitlines()) == 2
+
+
 def test_other_tasks_are_learned_first(climbing, tmp_path):
     seen = records(6, 2)[0].text
     (tmp_path / "stars.csv").write_text(f"text,label\ngood,5\nbad,1\n{seen},3\n")
@@ -171,22 +183,28 @@ def test_further_pre_training_that_fails_is_left_out(climbing):
 
 
 def test_what_does_not_fit_into_the_time_is_left_out_before_it_begins(climbing):
-    """A run takes 30 seconds, three go at a time: an option costs half a minute."""
-    climbed, _, said = climbing(asked(LAYERS, DECAY, minutes=1.7))
+    """A run takes 30 seconds, three go at a time: an option costs half a minute; the end takes 17 seconds."""
+    climbed, _, said = climbing(asked(LAYERS, DECAY, minutes=2.0))
     assert left_out(climbed) == {"decay 0.5": "does not fit into the time: about 0.5 minutes"}
     assert any(line.startswith("plan: 2 options with 3 seeds each") for line in said)
 
 
+def test_too_little_time_for_anything_is_said(climbing):
+    climbed, _, _ = climbing(asked(DECAY, minutes=0.9))
+    assert climbed.notes == ("no option fits into 0.9 minutes; raise --minutes, and the same command goes on",)
+    assert (climbed.rungs, climbed.final) == ((), climbed.baseline)
+
+
 def test_promising_options_come_first(climbing):
     first = {**LAYERS, "options": [{**option, "first": 2} for option in LAYERS["options"]]}
-    climbed, _, _ = climbing(asked(first, DECAY, minutes=1.2))
+    climbed, _, _ = climbing(asked(first, DECAY, minutes=1.5))
     assert [one.option.name for one in climbed.tried] == ["0.5"]
 
 
 def test_time_that_is_over_ends_the_ladder_not_the_result(climbing):
-    """Three seconds are left after the baseline, an option takes half a minute; what is known already takes none."""
+    """A few seconds are left after the baseline, an option takes half a minute; what is known already takes none."""
     climbing(asked(DECAY, minutes=None))
-    climbed, _, _ = climbing(asked(LAYERS, DECAY, FURTHER, minutes=None), minutes=0.05)
+    climbed, _, _ = climbing(asked(LAYERS, DECAY, FURTHER, minutes=None), minutes=0.4)
     why = "the time that is left does not suffice"
     assert left_out(climbed) == {"layers max": why, "layers mean": why, "within_task 20 steps": why}
     assert [one.option.name for one in climbed.tried] == ["0.5"]

@@ -96,6 +96,7 @@ def test_costs():
     assert known.long == 1
     assert known.option(Option(name="a", cost=2.0)) == 2 * 60 * 3 / 2
     assert known.option(Option(name="a", cost="whole")) == pytest.approx(350 / 250 * 60 * 3 / 2)
+    assert known.end(3) == 60.0
     further = Option(name="a", encoder={"kind": "further", "steps": 100})
     read = 100 * 32 * (50 + 100 + 128) / 3
     assert known.option(further) == pytest.approx(read / 500 + 90)

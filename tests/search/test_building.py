@@ -195,6 +195,19 @@ def test_a_vector_with_nan_is_refused_by_id_and_text(tmp_path):
     assert told.value.code == "bad_vector"
 
 
+class Huge(WordEmbedder):
+    """Vectors beyond what half a float can hold."""
+
+    def encode(self, texts):
+        return super().encode(texts) * np.float32(1e7)
+
+
+def test_numbers_too_large_to_be_stored_are_refused(tmp_path):
+    with pytest.raises(UserError, match=r"id '0'.*holds NaN or infinity"):
+        made(tmp_path / "i", sentences(3), embedder=Huge(), vectors="float16", score="dot")
+    made(tmp_path / "j", sentences(3), embedder=Huge(), vectors="float16")
+
+
 def test_additions_that_fail_leave_the_index_as_it_was(tmp_path):
     folder = tmp_path / "i"
     before = answers(made(folder, sentences(30), words=Words()), ["w1 w2"], by="hybrid")
@@ -276,6 +289,10 @@ def test_an_interrupted_build_goes_on(tmp_path, monkeypatch):
     made(tmp_path / "whole", texts)
     assert contents(folder / "data-0001") == contents(tmp_path / "whole" / "data-0001")
     verify(folder)
+    embedder = WordEmbedder()
+    build(folder, entries(texts), embedder, source="words", resume=True)
+    assert embedder.encoded == 0
+    assert [path.name for path in folder.glob("data-*")] == ["data-0001"]
 
 
 def test_an_interrupted_replacement_leaves_the_old_index(tmp_path, monkeypatch):

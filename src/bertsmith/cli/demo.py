@@ -139,6 +139,7 @@ def print_journey(summary: dict[str, Any]) -> None:
     for found in summary["faq"]:
         print(f"  {found['question']}  ~  {found['nearest']} ({found['similarity']:.2f})\n    {found['answer']}")
     print(f'\nother wordings, written for "{summary["faq"][0]["question"]}":')
+    print("(learned in a few minutes from some hundred groups; SimBERT had 22 million, and writes well)")
     for one in summary["similar"]:
         print(f"  {one['text']} ({one['score']:.2f})")
     print(f"report: {summary['report']}")

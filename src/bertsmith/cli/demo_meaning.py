@@ -18,7 +18,7 @@ METHOD = "simbert"
 RECIPE: dict[str, Any] = {
     "start": {"model": "tiny-zh"},
     "optimizer": {"lr": 3e-4},
-    "budget": {"epochs": 60},
+    "budget": {"epochs": 30},
     "selection": {"every": 40},
     "threads": 1,
 }

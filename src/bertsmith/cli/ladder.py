@@ -1,6 +1,7 @@
 """`bertsmith ladder`: which tricks pay on these texts, at what price, and how sure that is."""
 
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -79,6 +80,7 @@ def _run(
     common: CommonOptions,
 ) -> dict[str, Any]:
     """Climb, write everything to `out`; returns the JSON object."""
+    began = time.monotonic()
     from bertsmith.cli.finetune import stored_summary
     from bertsmith.experiments import (
         LADDER_RECIPE,
@@ -97,7 +99,7 @@ def _run(
     goes_on = not run.overwrite and (run.resume or (out / LADDER_RECIPE).exists())
     recipe = chosen_recipe(given, out, rungs, goes_on=goes_on, common=common)
     require_output_folder(out, overwrite=run.overwrite, resume=goes_on)
-    if goes_on and (out / METRICS).exists() and not what.retry_failed:
+    if goes_on and (out / METRICS).exists() and not what.retry_failed and _has_all_time(recipe, out):
         return stored_summary(out)
     base = recipe.base
     splits = read_splits(base)
@@ -110,13 +112,21 @@ def _run(
     texts = sum(one.count() for one in recipe.ladder.extra.values())
     spent = sum(outcome.seconds for outcome in Journal(out / JOURNAL).outcomes().values()) / what.processes
     minutes = recipe.ladder.minutes
-    left = None if minutes is None else max(minutes - (spent + workshop.spent()) / 60, 0.01)
+    spent += workshop.spent() + time.monotonic() - began
+    left = None if minutes is None else max(minutes - spent / 60, 0.01)
     runner = TrialRunner(out, processes=what.processes, minutes=left, say=to_stderr, retry_failed=what.retry_failed)
     facts = Facts(found.lengths, found.max_length, found.num_layers, extra=texts / len(found.lengths))
     climbed = climb(recipe, splits, runner, workshop, facts)
     summary = write_climbed(climbed, runner, out, command=["bertsmith", *sys.argv[1:]])
     workshop.clear([climbed.final.recipe.start.model])
     return summary
+
+
+def _has_all_time(recipe: "LadderRecipe", out: Path) -> bool:
+    """Whether the ladder in `out` had the time that this one would have."""
+    from bertsmith.experiments import LADDER_RECIPE, ladder_recipe
+
+    return recipe.ladder.minutes == ladder_recipe(given={}, file=out / LADDER_RECIPE).ladder.minutes
 
 
 def extra_tasks(given: list[str]) -> dict[str, dict[str, str]]:

@@ -56,7 +56,7 @@ class Index:
     def build(  # noqa: PLR0913 - all that an index can be made of
         cls,
         encoder: Any,
-        texts: Iterable[str],
+        texts: Iterable[Any],
         *,
         ids: Iterable[Any] | None = None,
         metadata: Iterable[Mapping[str, Any]] | None = None,
@@ -144,7 +144,7 @@ class Index:
 
     def add(
         self,
-        texts: Iterable[str],
+        texts: Iterable[Any],
         *,
         ids: Iterable[Any] | None = None,
         metadata: Iterable[Mapping[str, Any]] | None = None,
@@ -197,7 +197,7 @@ def _embedder(encoder: Any, device: DeviceName) -> tuple[TextEmbedder, str]:
 
 
 def _entries(
-    texts: Iterable[str], ids: Iterable[Any] | None, metadata: Iterable[Mapping[str, Any]] | None
+    texts: Iterable[Any], ids: Iterable[Any] | None, metadata: Iterable[Mapping[str, Any]] | None
 ) -> Iterator[Entry]:
     """Texts with their ids and metadata, one by one.
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from bertsmith.data import Record
 from bertsmith.errors import UserError
 from bertsmith.experiments.climbed import Attempt, Climbed, Climbing, Point, Skipped
 from bertsmith.experiments.encoders import Made, Workshop
@@ -87,6 +88,7 @@ class _Climber:
             seeds=len(self.seeds),
             parallel=min(self.runner.processes, len(self.seeds)),
         )
+        self.runner.set_aside(self.facts.end(len(self._test)))
         self.plan = self._planned()
         self.jury = Jury(self.plan.comparisons, level=self.recipe.ladder.level)
         self.jury.know(baseline.runs)
@@ -114,9 +116,24 @@ class _Climber:
         few = self.recipe.ladder.few_texts
         if few is None or not self.plan.shares:
             return ()
-        made = [one for one in self._all_tried() if isinstance(one.option.encoder, FurtherEncoder)]
-        further = max(made, key=lambda one: one.runs.mean, default=None)
-        return curve(self.current, further, few.but(shares=self.plan.shares), self.splits, self.runner, self.recipe)
+        return curve(
+            self.current, self._further(), few.but(shares=self.plan.shares), self.splits, self.runner, self.recipe
+        )
+
+    def _further(self) -> Attempt | None:
+        """The best of the options with further pre-training, its encoder being there."""
+        made = [
+            (one, rung.before)
+            for rung in self.rungs
+            for one in rung.tried
+            if isinstance(one.option.encoder, FurtherEncoder)
+        ]
+        if not made:
+            return None
+        best, before = max(made, key=lambda pair: pair[0].runs.mean)
+        assert best.option.encoder is not None
+        there = self.workshop.made(best.option.encoder, before.recipe, seconds=self.runner.seconds_left)
+        return best if there.why is None else None
 
     def keep_models(self) -> None:
         """Make sure that the models to be tested are there, however late it is."""
@@ -157,7 +174,8 @@ class _Climber:
         for (rung, option), why in why_not.items():
             self._skip(rung, option, why)
         minutes = ladder.minutes
-        left = None if minutes is None else 60 * minutes - self.facts.seconds * self.facts.seeds / self.facts.parallel
+        used = self.facts.run(BASELINE) * self.facts.seeds / self.facts.parallel + self.facts.end(len(self._test))
+        left = None if minutes is None else 60 * minutes - used
         shares = {} if ladder.few_texts is None else costs(ladder.few_texts, self.baseline, self.splits, self.facts)
         found = plan(ladder.rungs, why_not, self.facts, seconds=left, shares=shares)
         for (rung, option), why in found.left_out.items():
@@ -166,6 +184,8 @@ class _Climber:
             f"plan: {found.comparisons} options with {self.facts.seeds} seeds each; a run of the baseline took "
             f"{self.facts.seconds:.0f} s; {len(found.left_out)} options do not fit into the time"
         )
+        if not found.comparisons and found.left_out:
+            self._note(f"no option fits into {minutes:g} minutes; raise --minutes, and the same command goes on")
         return found
 
     def _why_not(self) -> Iterator[tuple[tuple[str, str | None], str]]:
@@ -195,11 +215,13 @@ class _Climber:
             return recipe
         if option.encoder is None:
             return (None, recipe) if self._has_time(option, recipe) else NO_TIME
-        made = self.workshop.found(option.encoder, self.current.recipe)
-        if made is None and not self._has_time(option, None):
+        base = self.current.recipe
+        again = changed(self._values(option, Made(self.workshop.place(option.encoder, base))), BASELINE)
+        made = self.workshop.found(option.encoder, base, weights=not self._are_known(again))
+        if made is None and self.facts.option(option) > self.runner.seconds_left:
             return NO_TIME
-        made = made or self.workshop.made(option.encoder, self.current.recipe, seconds=self.runner.seconds_left)
-        return (made, changed(self._values(option, made), BASELINE)) if made.why is None else made.why
+        made = made or self.workshop.made(option.encoder, base, seconds=self.runner.seconds_left)
+        return (made, again) if made.why is None else made.why
 
     def _recipe(self, option: Option) -> FinetuneRecipe | str:
         """The recipe of an option, from the encoder as it is; or why there is none."""
@@ -212,10 +234,12 @@ class _Climber:
             return "is what the recipe has already"
         return recipe
 
-    def _has_time(self, option: Option, recipe: FinetuneRecipe | None) -> bool:
+    def _has_time(self, option: Option, recipe: FinetuneRecipe) -> bool:
         """Whether the runs of an option can end in time, or have ended before."""
-        known = recipe is not None and all(self.runner.known(trial) for trial in self._trials(recipe, ""))
-        return known or self.facts.option(option) <= self.runner.seconds_left
+        return self._are_known(recipe) or self.facts.option(option) <= self.runner.seconds_left
+
+    def _are_known(self, recipe: FinetuneRecipe) -> bool:
+        return all(self.runner.known(trial) for trial in self._trials(recipe, ""))
 
     def _values(self, option: Option, made: Made | None) -> dict[str, object]:
         """What is chosen with an option, starting from the encoder made for it."""
@@ -238,6 +262,10 @@ class _Climber:
             self._tell(one, kept=one is kept)
         self._forget([one for one in (*tried, self.current) if one is not (kept or self.current)])
         self.current = kept or self.current
+
+    @property
+    def _test(self) -> Sequence[Record]:
+        return () if self.splits.test is None else self.splits.test.records
 
     def _forget(self, others: Sequence[Attempt]) -> None:
         """Only the baseline and what is kept need their models."""

@@ -24,7 +24,7 @@ from bertsmith.experiments.places import ENCODERS
 from bertsmith.experiments.rungs import AnyEncoder, FurtherEncoder
 from bertsmith.experiments.runner import GLANCE
 from bertsmith.files import write_text, writing
-from bertsmith.recipes import METRICS, FinetuneRecipe, Splits
+from bertsmith.recipes import METRICS, RECIPE, FinetuneRecipe, Splits
 from bertsmith.recipes.multitask_schema import MultiTaskRecipe, TaskRecipe
 from bertsmith.recipes.watching import Say, silent
 from bertsmith.training.signals import StopSignals
@@ -68,19 +68,19 @@ class Workshop:
         return sum((float(json.loads(path.read_text(encoding="utf-8"))["seconds"]) for path in found), start=0.0)
 
     def clear(self, kept: Sequence[str | None]) -> None:
-        """Remove the encoders that are not among these folders, and the texts they read."""
+        """Remove the encoders that are not among these folders, but for what they cost, and the texts they read."""
         place = self.folder / ENCODERS
         with writing(place):
             for path in place.iterdir() if place.is_dir() else ():
                 if path.is_dir() and str(path) not in kept:
-                    shutil.rmtree(path)
+                    _empty(path)
                 elif path.suffix == ".jsonl":
                     path.unlink()
 
-    def found(self, encoder: AnyEncoder, base: FinetuneRecipe) -> Made | None:
-        """An encoder that is there already."""
+    def found(self, encoder: AnyEncoder, base: FinetuneRecipe, *, weights: bool = True) -> Made | None:
+        """An encoder that was made; `weights`: that has not been cleared away since."""
         folder = self.place(encoder, base)
-        if not (folder / METRICS).exists():
+        if not (folder / METRICS).exists() or (weights and not (folder / "model.safetensors").exists()):
             return None
         return Made(folder, float(json.loads((folder / METRICS).read_text(encoding="utf-8"))["seconds"]))
 
@@ -110,7 +110,7 @@ class Workshop:
             arguments = self._pretrain(encoder, base, texts)
         else:
             arguments = self._finetune(base, texts, folder.with_suffix(".yaml"))
-        goes_on = "--resume" if folder.exists() else "--overwrite"
+        goes_on = "--resume" if (folder / RECIPE).exists() else "--overwrite"
         return [*arguments, "--out", str(folder), "--device", base.device, goes_on, "--json"]
 
     def _pretrain(self, encoder: FurtherEncoder, base: FinetuneRecipe, texts: Mapping[str, Path]) -> list[str]:
@@ -197,6 +197,14 @@ class Workshop:
             lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
             return f"failed: {lines[-1].removeprefix('error: ') if lines else f'exit code {process.returncode}'}"
         return None
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != METRICS:
+            path.unlink()
 
 
 def _all_texts(record: Record) -> list[str]:

@@ -10,10 +10,13 @@ from bertsmith.experiments.laddering import LadderRecipe
 from bertsmith.experiments.rungs import AnyEncoder, MultiTaskEncoder, Option, Rung
 
 USABLE = 0.9
-"""The share of the time that is planned; the rest is for what takes longer than thought, and for the test texts."""
+"""The share of the time that is planned; the rest is for what takes longer than thought."""
 
 FOR_THE_CURVE = 0.2
 """The share of the time that the curve over the number of texts may take."""
+
+FOR_THE_END = 0.5
+"""What comes after the last run, in runs of the baseline; as much again for as many test texts as training texts."""
 
 FEW_LONG = 0.01
 """Up to this share of long texts it makes no difference what is read of them."""
@@ -66,6 +69,10 @@ class Facts:
         """Seconds from the first to the last run of an option, its encoder included."""
         first = 0.0 if option.encoder is None else self.encoder(option.encoder)
         return first + self.run(option) * self.seeds / self.parallel
+
+    def end(self, test_texts: int) -> float:
+        """Seconds for what comes after the last run: test texts read by two recipes, the best model's page."""
+        return self.seconds * FOR_THE_END * (1 + test_texts / len(self.lengths))
 
     def share(self, share: float, updates: int, *, of: int) -> float:
         """Seconds for a share of the texts, with and without another encoder: `updates` of a run's `of`."""

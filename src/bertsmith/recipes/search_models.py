@@ -12,9 +12,9 @@ from jaxtyping import Float
 from pydantic import BeforeValidator
 
 from bertsmith.config import Config
-from bertsmith.data import Record
 from bertsmith.errors import UserError
 from bertsmith.recipes.bundle import Bundle, load_bundle
+from bertsmith.recipes.judging import Judge
 from bertsmith.recipes.sentence_bundle import SentenceBundle
 from bertsmith.recipes.sentence_loading import load_sentence_bundle
 from bertsmith.sentences import TextCounts
@@ -113,17 +113,14 @@ class PairJudge:
     """A fine-tuned model of pairs: the probability of its positive label, or the number it answers."""
 
     def __init__(self, bundle: Bundle, choice: Reranker, device: torch.device) -> None:
-        self._bundle = bundle
+        self._judge = Judge(bundle, _positive(bundle, choice))
         self._device = device
-        self._column = _positive(bundle, choice)
-        label = bundle.labels[self._column]
+        label = bundle.labels[self._judge.label]
         self.says = "its number" if bundle.answers.name == "regression" else f"the probability of label {label!r}"
 
     def score(self, queries: Sequence[str], texts: Sequence[str]) -> Float[np.ndarray, "pairs"]:
         """How well each text answers the query in the same place."""
-        records = [Record(query, text) for query, text in zip(queries, texts, strict=True)]
-        outputs = self._bundle.outputs(self._bundle.prepare(records), device=self._device)
-        return np.asarray(outputs.values[:, self._column], dtype=np.float32)
+        return self._judge(queries, texts, device=self._device)
 
 
 def open_reranker(choice: Reranker, device: torch.device) -> PairJudge:

@@ -1,7 +1,8 @@
 """Vectors -> neighbours: index on disk, semantic and hybrid search, mining of pairs, clusters and negatives."""
 
 from bertsmith.search.answering import Hit, query_vectors, search
-from bertsmith.search.building import Deleted, add, build, compact, delete, require_model
+from bertsmith.search.building import add, build, require_model
+from bertsmith.search.deleting import Deleted, compact, delete
 from bertsmith.search.entries import Entry, Id
 from bertsmith.search.index import Mask, VectorIndex
 from bertsmith.search.layout import MANIFEST, Manifest, ModelNote, read_manifest, verify

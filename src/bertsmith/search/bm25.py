@@ -21,7 +21,7 @@ from bertsmith.search.scanning import Neighbours, of_candidates
 from bertsmith.search.settings import Words
 from bertsmith.search.terms import term_key, terms
 
-TEXTS_AT_ONCE = 65_536
+TEXTS_AT_ONCE = 32_768
 """Texts whose postings make one file."""
 
 _HEAD = np.dtype([("first", "<u8"), ("texts", "<u8"), ("terms", "<u8"), ("postings", "<u8")])

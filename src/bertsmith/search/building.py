@@ -3,29 +3,21 @@
 import json
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from bertsmith.errors import Interrupted, UserError
-from bertsmith.files import write_bytes, write_text, writing
-from bertsmith.search.columns import GrowingFile, GrowingFolder, Texts
+from bertsmith.files import write_text, writing
+from bertsmith.search.columns import GrowingFile, Texts
 from bertsmith.search.derived import derive
 from bertsmith.search.entries import (
-    AT_ONCE,
     IDS,
-    KEYS,
-    METADATA,
     TEXTS,
     Entry,
-    Id,
     blocks_of,
-    deleted_rows,
-    id_key,
     store,
-    stored_keys,
 )
 from bertsmith.search.layout import (
     MANIFEST,
@@ -38,7 +30,7 @@ from bertsmith.search.layout import (
 )
 from bertsmith.search.protocols import TextEmbedder
 from bertsmith.search.settings import USUAL_INDEX, IndexSettings
-from bertsmith.search.vectors import VECTORS, normalised, open_vectors, require_finite
+from bertsmith.search.vectors import VECTORS, normalised, require_finite
 
 TEXTS_ENCODED_AT_ONCE = 4096
 BEGUN = "begun.json"
@@ -47,16 +39,8 @@ BEGUN = "begun.json"
 Say = Callable[[str], None]
 
 
-def _silent(message: str) -> None:
+def silent(message: str) -> None:
     """Nobody listens."""
-
-
-@dataclass(frozen=True, slots=True)
-class Deleted:
-    """How many rows were deleted, and whether the index was rewritten without them."""
-
-    rows: int
-    compacted: bool
 
 
 def build(  # noqa: PLR0913 - texts, model and settings, and how the work is done
@@ -68,12 +52,12 @@ def build(  # noqa: PLR0913 - texts, model and settings, and how the work is don
     choices: Mapping[str, str | int] | None = None,
     settings: IndexSettings = USUAL_INDEX,
     resume: bool = False,
-    say: Say = _silent,
+    say: Say = silent,
 ) -> Manifest:
     """Make an index of texts; an index that is there is replaced when the new one is whole, not before.
 
     Memory does not grow with the texts, but for twenty bytes each. With `resume`, vectors that an interrupted build
-    of the same texts, model and settings left behind are used.
+    of the same texts, model and settings left behind are used; an index that is just that stays.
 
     Raises:
         UserError: an id stands twice, a vector is not finite, faiss is needed and missing, the disk is full, or
@@ -81,7 +65,7 @@ def build(  # noqa: PLR0913 - texts, model and settings, and how the work is don
         Interrupted: Ctrl-C; `resume` goes on.
     """
     with changing(folder):
-        data, begun = _place(folder, resume=resume)
+        data, begun = new_data(folder, resume=resume)
         model = ModelNote(source=source, fingerprint=embedder.fingerprint, choices=dict(choices or {}))
         empty = Manifest(data=data.name, model=model, settings=settings, width=0, rows=0, files={})
         try:
@@ -89,10 +73,14 @@ def build(  # noqa: PLR0913 - texts, model and settings, and how the work is don
                 data.mkdir(exist_ok=True)
             stored = store(data, empty, entries)
             _require_same(data, _asked(stored), begun)
+            whole = _already(folder, stored) if resume else None
         except BaseException:
             if begun is None:
                 shutil.rmtree(data, ignore_errors=True)
             raise
+        if whole is not None:
+            shutil.rmtree(data)
+            return whole
         write_text(data / BEGUN, json.dumps(_asked(stored)))
         grown = _encoded(data, empty, stored, embedder, resume=begun is not None, say=say)
         done = derive(data, empty, grown, say=say)
@@ -100,7 +88,7 @@ def build(  # noqa: PLR0913 - texts, model and settings, and how the work is don
         return done
 
 
-def add(folder: Path, entries: Iterable[Entry], embedder: TextEmbedder, *, say: Say = _silent) -> Manifest:
+def add(folder: Path, entries: Iterable[Entry], embedder: TextEmbedder, *, say: Say = silent) -> Manifest:
     """Put more texts into an index; until all are in, it stays as it was.
 
     Raises:
@@ -115,40 +103,6 @@ def add(folder: Path, entries: Iterable[Entry], embedder: TextEmbedder, *, say: 
         done = derive(data, known, grown, say=say)
         write_manifest(folder, done)
         return done
-
-
-def delete(folder: Path, ids: Sequence[Id], *, say: Say = _silent) -> Deleted:
-    """Delete texts by their ids. They are marked only; where many are, the index is rewritten without them.
-
-    Raises:
-        UserError: there is no text of an id, or none would be left.
-    """
-    with changing(folder):
-        known = read_manifest(folder)
-        data = folder / known.data
-        gone = deleted_rows(data, known)
-        rows = _rows_of(data, known, gone, [str(name) for name in ids])
-        if known.live_rows == len(rows):
-            raise UserError(
-                f"{folder}: these ids are all that the index holds; remove the folder instead", code="empty_index"
-            )
-        gone[rows] = True
-        if gone.mean() > known.settings.compact_share:
-            _compacted(folder, known, ~gone, say)
-            return Deleted(len(rows), compacted=True)
-        bits, name = np.packbits(gone, bitorder="little").tobytes(), f"deleted-{int(gone.sum())}.bits"
-        write_bytes(data / name, bits)
-        files = {file: stored for file, stored in known.files.items() if file != known.deleted}
-        marked = known.but(deleted=name, deleted_rows=int(gone.sum()), files={**files, name: StoredFile().grown(bits)})
-        write_manifest(folder, marked)
-        return Deleted(len(rows), compacted=False)
-
-
-def compact(folder: Path, *, say: Say = _silent) -> Manifest:
-    """Rewrite an index without its deleted rows, and what is derived from the others anew."""
-    with changing(folder):
-        known = read_manifest(folder)
-        return _compacted(folder, known, ~deleted_rows(folder / known.data, known), say)
 
 
 def require_model(folder: Path, manifest: Manifest, embedder: TextEmbedder) -> None:
@@ -167,7 +121,7 @@ def require_model(folder: Path, manifest: Manifest, embedder: TextEmbedder) -> N
         )
 
 
-def _place(folder: Path, *, resume: bool) -> tuple[Path, dict[str, str] | None]:
+def new_data(folder: Path, *, resume: bool) -> tuple[Path, dict[str, str] | None]:
     """The folder for the rows of a new build, and what an interrupted one there was asked for."""
     current = read_manifest(folder).data if (folder / MANIFEST).is_file() else ""
     numbers = [int(path.name.removeprefix("data-")) for path in folder.glob("data-*") if path.name[5:].isdecimal()]
@@ -186,6 +140,15 @@ def _asked(manifest: Manifest) -> dict[str, str]:
         "model": manifest.model.fingerprint,
         "vectors": f"{manifest.settings.vectors} {manifest.settings.score}",
     }
+
+
+def _already(folder: Path, stored: Manifest) -> Manifest | None:
+    """The index that is there, if it is whole and just what a build is asked for."""
+    if not (folder / MANIFEST).is_file():
+        return None
+    known = read_manifest(folder)
+    same = _asked(known) == _asked(stored) and known.settings == stored.settings and known.deleted is None
+    return known if same else None
 
 
 def _require_same(data: Path, asked: dict[str, str], begun: dict[str, str] | None) -> None:
@@ -217,13 +180,14 @@ def _encoded(
                 vectors = embedder.encode(some)
             except UserError as error:
                 raise _placed(error, ids, done) from None
-            require_finite(vectors, partial(_named, ids, first, some))
             width = width or vectors.shape[1]
             if vectors.shape != (len(some), width):
                 raise AssertionError(f"vectors of shape {vectors.shape} for {len(some)} texts, {width} wide")
             file = file or GrowingFile(data / VECTORS, known.files.get(VECTORS))
-            told = normalised(vectors) if known.settings.score == "cosine" else vectors
-            file.append(told.astype(kind).tobytes())
+            with np.errstate(over="ignore"):
+                told = (normalised(vectors) if known.settings.score == "cosine" else vectors).astype(kind)
+            require_finite(told, partial(_named, ids, first, some))
+            file.append(told.tobytes())
             file.flush()
             done = first + len(some)
             say(f"encoded {done - known.rows:,} of {stored.rows - known.rows:,} texts")
@@ -266,47 +230,3 @@ def _resumed(data: Path, embedder: TextEmbedder, itemsize: int) -> tuple[int, in
         while left and (chunk := file.read(min(left, 1 << 22))):
             stored, left = stored.grown(chunk), left - len(chunk)
     return width, rows, stored
-
-
-def _rows_of(data: Path, manifest: Manifest, gone: np.ndarray, ids: list[str]) -> np.ndarray:
-    """The rows of ids that are not deleted."""
-    names = Texts.open(data, IDS, manifest.rows)
-    wanted = {id_key(name): name for name in ids}
-    found = np.flatnonzero(np.isin(stored_keys(data, manifest.rows), np.array(list(wanted), dtype=np.uint64)) & ~gone)
-    known = {names[int(row)] for row in found}
-    missing = [name for name in dict.fromkeys(ids) if name not in known]
-    if missing:
-        more = f" (and {len(missing) - 1:,} more)" if len(missing) > 1 else ""
-        raise UserError(
-            f"{data.parent}: no text with id {missing[0]!r}{more} in the index; check the ids. Nothing was deleted",
-            code="unknown_id",
-            where=str(data.parent),
-        )
-    return np.array([row for row in found.tolist() if names[row] in set(ids)], dtype=np.int64)
-
-
-def _compacted(folder: Path, known: Manifest, alive: np.ndarray, say: Say) -> Manifest:
-    """Copy the rows that are alive to new files, block by block."""
-    old, (new, _) = folder / known.data, _place(folder, resume=False)
-    with writing(new):
-        new.mkdir()
-    say(f"rewriting {int(alive.sum()):,} of {known.rows:,} rows")
-    keys = stored_keys(old, known.rows)
-    vectors = open_vectors(old, known.settings.vectors, known.rows, known.width)
-    with GrowingFolder(new) as growing:
-        columns = [(Texts.open(old, name, known.rows), growing.texts(name)) for name in (TEXTS, IDS, METADATA)]
-        new_keys, new_vectors = growing.file(KEYS), growing.file(VECTORS)
-        for first in range(0, known.rows, AT_ONCE):
-            kept = np.flatnonzero(alive[first : first + AT_ONCE])
-            for before, after in columns:
-                texts = before.between(first, min(first + AT_ONCE, known.rows))
-                after.append([texts[place] for place in kept.tolist()])
-            new_keys.append(keys[first + kept].tobytes())
-            new_vectors.append(np.asarray(vectors[first + kept]).tobytes())
-        files = growing.close()
-    bare = known.but(
-        data=new.name, rows=int(alive.sum()), files=files, deleted=None, deleted_rows=0, approximate=None, postings=()
-    )
-    done = derive(new, bare.but(rows=0, files={}), bare, say=say)
-    write_manifest(folder, done)
-    return done

@@ -91,7 +91,8 @@ def _with_approximate(data: Path, made: Manifest, kind: Hnsw | Ivf, say: Say) ->
         index = Approximate.read(data / note.file, kind, rows=note.rows, effort=note.effort)
         index.add(vectors, say=say)
     recall = index.tune(vectors, rescore=RESCORE)
-    say(f"{kind.kind}: recall@10 {recall:.4f} between its own vectors, at effort {index.effort}")
+    short = "" if recall >= kind.recall else f"; {kind.recall:g} was asked for, but more effort finds no more"
+    say(f"{kind.kind}: recall@10 {recall:.4f} between its own vectors, at effort {index.effort}{short}")
     path = data / f"{kind.kind}-{made.rows}.faiss"
     index.write(path)
     files = {name: file for name, file in made.files.items() if note is None or name != note.file}
