@@ -86,9 +86,9 @@ THUCNEWS = Task(
     ),
     metrics=("accuracy",),
     max_length=48,
-    epochs=4,
+    epochs=3,
 )
-HOTEL = Task("hotel reviews", _hotel, metrics=("accuracy",), max_length=256, epochs=5)
+HOTEL = Task("hotel reviews", _hotel, metrics=("accuracy",), max_length=256, epochs=4)
 TNEWS = Task(
     "TNEWS few-shot",
     _files(
@@ -113,7 +113,7 @@ AFQMC = Task(
     ),
     metrics=("auc", "macro_f1"),
     max_length=96,
-    epochs=4,
+    epochs=3,
     kind="pair",
 )
 TASKS = {"thucnews": THUCNEWS, "hotel": HOTEL, "tnews": TNEWS, "afqmc": AFQMC}

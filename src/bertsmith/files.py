@@ -29,6 +29,9 @@ _REASONS = {
     errno.ENAMETOOLONG: ("bad_path", "the path is too long"),
 }
 
+LOCK = ".lock"
+"""The file by which a process holds a folder alone; it stays behind, and means nothing by itself."""
+
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
@@ -135,7 +138,7 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
 
 
 def require_output_folder(folder: Path, *, overwrite: bool, resume: bool) -> None:
-    """Make sure a run may write into `folder`: it is new, empty, resumed or to be overwritten.
+    """Make sure a run may write into `folder`: it is new, empty but for a lock, resumed or to be overwritten.
 
     Nothing stays behind: a folder made to try it is removed again.
 
@@ -144,7 +147,7 @@ def require_output_folder(folder: Path, *, overwrite: bool, resume: bool) -> Non
     """
     if folder.exists() and not folder.is_dir():
         raise UserError(f"--out {folder} is a file, a folder is needed", code="not_a_folder", where=str(folder))
-    if folder.exists() and any(folder.iterdir()) and not (overwrite or resume):
+    if folder.exists() and any(path.name != LOCK for path in folder.iterdir()) and not (overwrite or resume):
         raise UserError(
             f"--out {folder} is not empty; choose another folder, go on with --resume, or replace it with --overwrite",
             code="out_not_empty",

@@ -87,6 +87,8 @@ def test_every_method_on_what_it_learns_from(data, tmp_path, capsys, method, tra
     assert LEFT | dense <= left
     assert ("predictions_dev.jsonl" in left) == bool(figures)
     assert "checkpoints" not in {name.partition("/")[0] for name in left}
+    config = json.loads((tmp_path / "out" / "config.json").read_text())
+    assert config["hidden_dropout_prob"] == 0.1, "dropout for training alone (simcse-su: 0.3) is not saved"
     if method == "simbert":
         kept = load_file(tmp_path / "out" / "model.safetensors")
         assert {"cls.predictions.bias", "bert.pooler.dense.weight"} <= set(kept)

@@ -82,6 +82,13 @@ def test_transformers_reads_both_halves_of_electra(corpus, capsys):
     assert torch.equal(*tables)
 
 
+def test_dropout_for_training_alone_is_not_saved(corpus, capsys):
+    assert call(capsys, *command(corpus, "electra", "--set", "start.dropout=0")).code == 0
+    for folder in ("out", "out/generator"):
+        config = json.loads((corpus / folder / "config.json").read_text())
+        assert (config["hidden_dropout_prob"], config["attention_probs_dropout_prob"]) == (0.1, 0.1)
+
+
 def test_further_with_the_task_s_own_texts(corpus, capsys):
     assert call(capsys, *command(corpus, "roberta")).code == 0
     table = "\n".join(["text,label", *(f"{text},a" for text in SENTENCES * 4)])

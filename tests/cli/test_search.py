@@ -95,6 +95,14 @@ def test_weights_that_give_no_numbers_are_refused_by_id(trained, tmp_path, capsy
     assert "the vector of 'good film' holds NaN" in told.json["error"]["message"]
 
 
+def test_refused_texts_leave_nothing_in_the_way(trained, tmp_path, capsys):
+    command = ["index", "--model", trained / "out", "--input", tmp_path / "docs.csv", "--out", tmp_path / "i", "--json"]
+    write_table(tmp_path / "docs.csv", [("a", "old town"), ("a", "good film")], header="id,text")
+    assert call(capsys, *command).code == 2
+    write_table(tmp_path / "docs.csv", [("a", "old town"), ("b", "good film")], header="id,text")
+    assert call(capsys, *command).json["rows"] == 2
+
+
 def piped(monkeypatch, objects):
     content = "".join(json.dumps(each) + "\n" for each in objects).encode()
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))

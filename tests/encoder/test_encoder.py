@@ -154,6 +154,11 @@ def test_positions_may_begin_as_sinusoids():
     assert_close(table.square().mean().sqrt(), torch.tensor(0.5))
 
 
+def test_rotary_positions_have_no_sinusoids_to_begin_as():
+    with pytest.raises(UserError, match="rotary positions have none"):
+        new_encoder(SMALL.but(position=Rotary(max_positions=5)), seed=0, positions="sinusoidal")
+
+
 def test_a_text_longer_than_the_positions_is_refused():
     encoder = small_encoder(position=Learned(max_positions=11))
     with pytest.raises(UserError, match="text of 13 tokens, but this encoder has 11 positions; truncate"):

@@ -51,6 +51,17 @@ def test_fit_moves_the_vectors_and_keeps_the_best(model, tmp_path):
     np.testing.assert_allclose(SentenceEncoder.load(tmp_path / "out").encode(TEXTS), encoder.encode(TEXTS), atol=1e-6)
 
 
+def test_what_the_encoder_was_told_holds_while_it_learns_and_afterwards(model):
+    encoder = SentenceEncoder(model, pooling="first-last-avg", max_length=7, normalize=True, dim=5, device="cpu")
+    encoder.fit(PAIRS, NUMBERS, epochs=1, settings=["budget.max_steps=1"])
+    stage = encoder.result_.recipe.stages[0]
+    assert (stage.features.pooling, encoder.result_.recipe.max_length) == ("mean", 7)
+    assert stage.features == encoder.bundle.task.features
+    vectors = encoder.encode(TEXTS)
+    assert vectors.shape == (len(TEXTS), 5)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, rtol=1e-3)
+
+
 def test_groups_of_any_size(model):
     groups = [TEXTS[start : start + 2 + start % 2] for start in range(0, 28, 3)]
     with pytest.raises(UserError, match="items have 2 or 3 texts"):

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from bertsmith.cli.finetune import stored_summary
 from bertsmith.cli.options import CommonOptions, RunOptions, nested, text_of
 from bertsmith.cli.output import print_json
+from bertsmith.cli.resuming import recipe_to_run
 
 if TYPE_CHECKING:
     from bertsmith.recipes import ContrastRecipe
@@ -145,18 +146,18 @@ def chosen_recipe(
 ) -> "ContrastRecipe":
     """The recipe the options stand for; with `--resume` that of the run in `out`, which they must not contradict."""
     from bertsmith.data import ItemColumns
-    from bertsmith.recipes import RECIPE, contrast_recipe, require_run, require_same_run
+    from bertsmith.recipes import contrast_recipe, require_same_run
 
     if columns:
         given = {**given, "data": {**given.get("data", {}), "columns": ItemColumns.parse(columns).model_dump()}}
-    stored, settings = out / RECIPE, common.settings
-    if run.resume and not run.overwrite:
-        require_run(out)
-    if not (run.resume and stored.exists()):
-        return contrast_recipe(method=method, given=given, file=common.recipe, settings=settings)
-    recipe = contrast_recipe(method=method, given=given, file=common.recipe or stored, settings=settings)
-    require_same_run(recipe, contrast_recipe(method=None, given={}, file=stored), where=stored)
-    return recipe
+    return recipe_to_run(
+        lambda file: contrast_recipe(method=method, given=given, file=file, settings=common.settings),
+        lambda file: contrast_recipe(method=None, given={}, file=file),
+        out=out,
+        run=run,
+        common=common,
+        same=require_same_run,
+    )
 
 
 def show_rehearsal(recipe: "ContrastRecipe", *, as_json: bool) -> None:

@@ -8,6 +8,7 @@ from cyclopts import Parameter
 
 from bertsmith.cli.options import CommonOptions, RunOptions, nested
 from bertsmith.cli.output import print_json
+from bertsmith.cli.resuming import recipe_to_run
 from bertsmith.cli.tasks import has_tasks, one_task, read_recipe, several_tasks
 
 if TYPE_CHECKING:
@@ -206,16 +207,16 @@ def chosen_recipe(
     given: dict[str, Any], *, out: Path, run: RunOptions, common: CommonOptions
 ) -> "FinetuneRecipe | MultiTaskRecipe":
     """The recipe the options stand for; with `--resume` that of the run in `out`, which they must not contradict."""
-    from bertsmith.recipes import RECIPE, require_run, require_same_run
+    from bertsmith.recipes import require_same_run
 
-    stored = out / RECIPE
-    if run.resume and not run.overwrite:
-        require_run(out)
-    if not (run.resume and stored.exists()):
-        return read_recipe(given, file=common.recipe, settings=common.settings)
-    recipe = read_recipe(given, file=common.recipe or stored, settings=common.settings)
-    require_same_run(recipe, read_recipe({}, file=stored), where=stored)
-    return recipe
+    return recipe_to_run(
+        lambda file: read_recipe(given, file=file, settings=common.settings),
+        lambda file: read_recipe({}, file=file),
+        out=out,
+        run=run,
+        common=common,
+        same=require_same_run,
+    )
 
 
 def stored_summary(out: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from bertsmith.cli.finetune import stored_summary
 from bertsmith.cli.options import CommonOptions, RunOptions, TaskOptions
 from bertsmith.cli.output import print_json
+from bertsmith.cli.resuming import recipe_to_run
 from bertsmith.cli.tune import runner_for
 
 if TYPE_CHECKING:
@@ -87,18 +88,22 @@ def _rows(base: Any) -> tuple[Any, Any]:
 def chosen_recipe(given: dict[str, Any], out: Path, *, run: RunOptions, common: CommonOptions) -> "FoldsRecipe":
     """The recipe the options stand for; with `--resume` that of the run in `out`, which they must not contradict."""
     from bertsmith.experiments import folds_recipe
-    from bertsmith.recipes import RECIPE, require_run, require_same_run
 
-    stored = out / RECIPE
-    if run.resume and not run.overwrite:
-        require_run(out)
-    if not (run.resume and stored.exists()):
-        return folds_recipe(given=given, file=common.recipe, settings=common.settings)
-    recipe = folds_recipe(given=given, file=common.recipe or stored, settings=common.settings)
-    before = folds_recipe(given={}, file=stored)
-    require_same_run(recipe.base, before.base, where=stored)
-    require_same_run(recipe.folds, before.folds, where=stored)
-    return recipe
+    return recipe_to_run(
+        lambda file: folds_recipe(given=given, file=file, settings=common.settings),
+        lambda file: folds_recipe(given={}, file=file),
+        out=out,
+        run=run,
+        common=common,
+        same=_require_same,
+    )
+
+
+def _require_same(recipe: "FoldsRecipe", stored: "FoldsRecipe", *, where: Path) -> None:
+    from bertsmith.recipes import require_same_run
+
+    require_same_run(recipe.base, stored.base, where=where)
+    require_same_run(recipe.folds, stored.folds, where=where)
 
 
 def print_summary(summary: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from bertsmith.cli.finetune import stored_summary
 from bertsmith.cli.options import CommonOptions, RunOptions, nested, text_of
 from bertsmith.cli.output import print_json
+from bertsmith.cli.resuming import recipe_to_run
 
 if TYPE_CHECKING:
     from bertsmith.recipes import PretrainRecipe
@@ -140,17 +141,17 @@ def chosen_recipe(
     common: CommonOptions,
 ) -> "PretrainRecipe":
     """The recipe the options stand for; with --resume alone, the one the run began with."""
-    from bertsmith.recipes import RECIPE, pretrain_recipe, require_run, require_same_run
+    from bertsmith.recipes import pretrain_recipe, require_same_run
 
-    stored, settings = out / RECIPE, common.settings
-    if run.resume and not run.overwrite:
-        require_run(out)
-    if not (run.resume and stored.exists()):
-        return pretrain_recipe(objective=objective, given=given, file=common.recipe, settings=settings, preset=preset)
-    file = common.recipe or stored
-    recipe = pretrain_recipe(objective=objective, given=given, file=file, settings=settings, preset=preset)
-    require_same_run(recipe, pretrain_recipe(objective=None, given={}, file=stored), where=stored)
-    return recipe
+    options: dict[str, Any] = {"objective": objective, "settings": common.settings, "preset": preset}
+    return recipe_to_run(
+        lambda file: pretrain_recipe(given=given, file=file, **options),
+        lambda file: pretrain_recipe(objective=None, given={}, file=file),
+        out=out,
+        run=run,
+        common=common,
+        same=require_same_run,
+    )
 
 
 def print_summary(summary: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from bertsmith.cli.finetune import stored_summary
 from bertsmith.cli.options import CommonOptions, RunOptions, TaskOptions, text_of
 from bertsmith.cli.output import print_json, to_stderr
+from bertsmith.cli.resuming import recipe_to_run
 
 if TYPE_CHECKING:
     from bertsmith.experiments import TrialRunner, TuneRecipe
@@ -112,16 +113,21 @@ def runner_for(out: Path, what: TaskOptions) -> "TrialRunner":
 def chosen_recipe(given: dict[str, Any], out: Path, *, run: RunOptions, common: CommonOptions) -> "TuneRecipe":
     """The search the options stand for; with `--resume` that in `out`, of which only the space may change."""
     from bertsmith.experiments import tune_recipe
-    from bertsmith.recipes import RECIPE, require_run, require_same_run
 
-    stored = out / RECIPE
-    if run.resume and not run.overwrite:
-        require_run(out)
-    if not (run.resume and stored.exists()):
-        return tune_recipe(given=given, file=common.recipe, settings=common.settings)
-    recipe = tune_recipe(given=given, file=common.recipe or stored, settings=common.settings)
-    require_same_run(recipe.base, tune_recipe(given={}, file=stored).base, where=stored)
-    return recipe
+    return recipe_to_run(
+        lambda file: tune_recipe(given=given, file=file, settings=common.settings),
+        lambda file: tune_recipe(given={}, file=file),
+        out=out,
+        run=run,
+        common=common,
+        same=_require_same,
+    )
+
+
+def _require_same(recipe: "TuneRecipe", stored: "TuneRecipe", *, where: Path) -> None:
+    from bertsmith.recipes import require_same_run
+
+    require_same_run(recipe.base, stored.base, where=where)
 
 
 def print_summary(summary: dict[str, Any]) -> None:

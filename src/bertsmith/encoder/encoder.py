@@ -22,6 +22,7 @@ from bertsmith.encoder.layer import Attention, FeedForward, Remember
 from bertsmith.encoder.masks import AttentionMask, Bidirectional
 from bertsmith.encoder.positions import Rotation, rotation, sinusoids
 from bertsmith.encoder.rounding import spare_rows
+from bertsmith.errors import UserError
 
 E = TypeVar("E", bound="Encoder")
 
@@ -196,10 +197,19 @@ class Encoder(nn.Module):
 
 
 def new_encoder(config: EncoderConfig, *, seed: int, positions: FirstPositions = "random") -> Encoder:
-    """Make an encoder with random weights, the same for the same seed; a table of positions may begin as sinusoids."""
+    """Make an encoder with random weights, the same for the same seed; a table of positions may begin as sinusoids.
+
+    Raises:
+        UserError: sinusoids are asked for, and the positions are rotary.
+    """
     encoder = _without_weights(config).to_empty(device="cpu")
     initialise(encoder, torch.Generator().manual_seed(seed))
-    if encoder.embeddings.position is not None and positions == "sinusoidal":
+    if positions == "sinusoidal":
+        if encoder.embeddings.position is None:
+            message = (
+                "positions=sinusoidal begins a table of learned positions; rotary positions have none: leave it out"
+            )
+            raise UserError(message, code="bad_setting")
         table = encoder.embeddings.position.weight
         with torch.no_grad():
             table.copy_(sinusoids(*table.shape) * config.initializer_range * 2**0.5)

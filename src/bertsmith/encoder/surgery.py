@@ -98,6 +98,15 @@ def _in_first_pile(name: str, layers: int) -> str:
     return f"{part}.{int(number) % layers}.{weight}"
 
 
+def with_dropout(encoder: Encoder, *, hidden: float, attention: float) -> Encoder:
+    """The same weights, shared with the encoder, where others are dropped."""
+    with torch.device("meta"):
+        other = Encoder(encoder.config.but(hidden_dropout=hidden, attention_dropout=attention))
+    other.load_state_dict(encoder.state_dict(), assign=True)
+    other.activations = encoder.activations
+    return other.train(encoder.training)
+
+
 def reinitialise_top(encoder: Encoder, layers: int, *, seed: int) -> None:
     """Give the top `layers` layers random weights again, as they began pre-training (Zhang et al. 2021, 2006.05987 §5).
 

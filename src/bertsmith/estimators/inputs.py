@@ -18,8 +18,8 @@ def plain(values: Any) -> list[Any]:
     return [value.item() if hasattr(value, "item") else value for value in values]
 
 
-def strings(inputs: Any) -> list[str]:
-    """Texts, none of them blank.
+def strings(inputs: Any, *, name: str = "inputs", blanks: bool = False) -> list[str]:
+    """Texts, none of them blank unless `blanks` may be; `name` is what the caller calls them.
 
     Raises:
         UserError: it is one text instead of many, or something in it is no text.
@@ -27,10 +27,11 @@ def strings(inputs: Any) -> list[str]:
     if isinstance(inputs, str):
         raise UserError("give a list of texts, not a single text: [text]", code="not_a_list")
     texts = plain(inputs)
+    what, code = ("a text", "not_text") if blanks else ("a text with something in it", "blank_text")
     for number, text in enumerate(texts):
-        if not isinstance(text, str) or not text.strip():
-            message = f"inputs[{number}] must be a text with something in it, got {text!r:.60}"
-            raise UserError(message, code="blank_text", where=f"inputs[{number}]")
+        if not isinstance(text, str) or not (blanks or text.strip()):
+            where = f"{name}[{number}]"
+            raise UserError(f"{where} must be {what}, got {text!r:.60}", code=code, where=where)
     return texts
 
 

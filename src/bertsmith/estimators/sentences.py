@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from bertsmith.errors import UserError
-from bertsmith.estimators.inputs import plain
+from bertsmith.estimators.inputs import plain, strings
 from bertsmith.estimators.items import items_of, usual_method
 from bertsmith.estimators.parameters import Parameters
 from bertsmith.metrics import normed
@@ -26,7 +26,7 @@ from bertsmith.recipes import (
     save_sentence_bundle,
 )
 from bertsmith.recipes.encoding import EncodingWatch
-from bertsmith.sentences import TextCounts
+from bertsmith.sentences import TextCounts, features_named
 from bertsmith.training import DeviceName, Precision, progress_listener, resolve_device
 
 Vectors = Float[np.ndarray, "texts width"]
@@ -99,7 +99,8 @@ class SentenceEncoder(Parameters):
         Raises:
             UserError: it is one text instead of many, something is no text, or a vector holds NaN.
         """
-        parts = [part for part in self.stream(_strings(texts), normalize=normalize, prompt=prompt)]
+        given = strings(texts, name="texts", blanks=True)
+        parts = list(self.stream(given, normalize=normalize, prompt=prompt))
         return np.concatenate([np.zeros((0, self.width), dtype=np.float32), *parts])
 
     def stream(
@@ -158,7 +159,8 @@ class SentenceEncoder(Parameters):
 
         Without a method: `simcse` for texts, `ranking` for pairs, `cosent` for pairs with numbers, `sbert` for pairs
         with other labels, `simcse-supervised` for triplets; `simbert` learns from groups. `settings` reach every
-        other field of the recipe (`["loss.scale=30", "dropout=0.3"]`); `result_` tells how it went.
+        other field of the recipe (`["loss.scale=30", "dropout=0.3"]`); `result_` tells how it went. What this
+        encoder was told of pooling, length, norm and dimensions holds while it learns or afterwards.
 
         Raises:
             UserError: there is no such method, the items do not fit it, or the checkpoint cannot be had.
@@ -169,13 +171,19 @@ class SentenceEncoder(Parameters):
         given["budget"] = {} if epochs is None else {"epochs": epochs}
         given["batches"] = {} if batch_size is None else {"batch_size": batch_size}
         given["optimizer"] = {} if lr is None else {"lr": lr}
+        if self.pooling is not None:
+            given["features"] = features_named(self.pooling).model_dump()
+        if self.max_length is not None:
+            given["max_length"] = self.max_length
         recipe = contrast_recipe(method=chosen, given=given, settings=settings)
         train = items_of(rows, known, method=chosen, name="train")
         held = None if dev is None else items_of(*_with_labels(dev), method=None, name="dev")
         splits = make_item_splits(train, recipe.stages[0], dev=held, seed=seed)
         listeners = (progress_listener(),) if self.verbose else ()
         self.result_: ContrastResult = contrast(recipe, splits=[splits], listeners=listeners)
-        self._bundle = self.result_.bundle
+        told = {"normalize": self.normalize, "dim": self.dim, "max_length": self.max_length}
+        made = self.result_.bundle.but(**{name: value for name, value in told.items() if value is not None})
+        self._bundle = made if self.precision is None else replace(made, precision=self.precision)
         self.notes_ = self.result_.notes
         return self
 
@@ -186,7 +194,7 @@ class SentenceEncoder(Parameters):
             UserError: the vectors differ in fewer directions than `dims`.
         """
         device = resolve_device(self.device)
-        numbers = fit_whitening(self.bundle, _strings(texts), dims=dims, device=device)
+        numbers = fit_whitening(self.bundle, strings(texts, name="texts", blanks=True), dims=dims, device=device)
         self._bundle = self.bundle.whitened(numbers)
         return self
 
@@ -214,22 +222,6 @@ class SentenceEncoder(Parameters):
         given = np.asarray(side) if hasattr(side, "ndim") else None
         vectors = given if given is not None and given.ndim == 2 else self.encode(side)
         return vectors if self.bundle.task.similarity == "dot" else normed(vectors)
-
-
-def _strings(texts: Any) -> list[str]:
-    """Texts, blank ones too.
-
-    Raises:
-        UserError: it is one text instead of many, or something in it is no text.
-    """
-    if isinstance(texts, str):
-        raise UserError("give a list of texts, not a single text: [text]", code="not_a_list")
-    found = plain(texts)
-    wrong = next((number for number, text in enumerate(found) if not isinstance(text, str)), None)
-    if wrong is not None:
-        message = f"texts[{wrong}] must be a text, got {found[wrong]!r:.60}"
-        raise UserError(message, code="not_text", where=f"texts[{wrong}]")
-    return found
 
 
 def _silent(text: str) -> None:

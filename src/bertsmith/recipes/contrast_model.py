@@ -8,6 +8,7 @@ from torch import Tensor
 
 from bertsmith.encoder.checkpoint import EXTRA
 from bertsmith.encoder.hub import resolve
+from bertsmith.encoder.surgery import with_dropout
 from bertsmith.encoder.weights import read_json
 from bertsmith.errors import UserError
 from bertsmith.generation import Form, Shifted
@@ -39,6 +40,8 @@ class Learned:
     notes: tuple[str, ...]
     form: Form | None = None
     """How the model it goes on from writes, if it does."""
+    dropout: tuple[float, float] | None = None
+    """The rates (hidden, attention) that those of this training replace."""
 
     def bundle(self, recipe: ContrastRecipe) -> SentenceBundle:
         """The sentence encoder as it is now; a writer's head, and SimBERT's linear pooler, are among its heads."""
@@ -50,6 +53,14 @@ class Learned:
             heads["pooler"] = dict(linear.linear.state_dict())
         form = self.form if self.learner.writer is None else Shifted()
         return SentenceBundle(self.learner.embedder, self.tokenizer, self.family, recipe.precision, heads, form=form)
+
+    def kept(self, recipe: ContrastRecipe) -> SentenceBundle:
+        """The same as it is saved: with the dropout it had, not that of this training, which others would inherit."""
+        bundle = self.bundle(recipe)
+        if self.dropout is None:
+            return bundle
+        hidden, attention = self.dropout
+        return bundle.with_encoder(with_dropout(bundle.embedder.encoder, hidden=hidden, attention=attention))
 
 
 def learner_for(
@@ -84,7 +95,8 @@ def learner_for(
     kept, form = ({}, None) if before is None else (before.heads, before.form)
     if form is not None and writer is None:
         told += ("the model writes (SimBERT); this stage does not teach it to, so what it writes may get worse",)
-    return Learned(learner, beginning.tokenizer, beginning.family, kept, (*beginning.notes, *notes, *told), form)
+    told = (*beginning.notes, *notes, *told)
+    return Learned(learner, beginning.tokenizer, beginning.family, kept, told, form, beginning.dropout)
 
 
 def _sentence_encoder(start: Start) -> SentenceBundle | None:

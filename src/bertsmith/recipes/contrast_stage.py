@@ -52,6 +52,11 @@ class StageRun:
         return self.learned.bundle(self.recipe)
 
     @property
+    def kept(self) -> SentenceBundle:
+        """The same as it is saved."""
+        return self.learned.kept(self.recipe)
+
+    @property
     def metric(self) -> str:
         """What the best weights are chosen by, where the recipe leaves it open."""
         return "loss" if self.dev is None else self.dev.metric

@@ -70,7 +70,7 @@ def contrast(
         run, result = last
         return ContrastResult(
             recipe=recipe,
-            bundle=run.bundle,
+            bundle=run.kept,
             last=result,
             earlier=tuple(course.earlier),
             device=device,
@@ -182,7 +182,7 @@ class _Course:
 
     def _keep(self, folder: Path, run: StageRun, result: StageResult) -> None:
         if self.ranks.leads:
-            save_sentence_bundle(run.bundle, folder)
+            save_sentence_bundle(run.kept, folder)
             write_text(folder / DONE, json.dumps(result.summary(), ensure_ascii=False) + "\n")
         self.ranks.from_leader(None)
         self._take(folder)

@@ -29,6 +29,8 @@ class PretrainResult:
     notes: tuple[str, ...]
     seconds: float
     leads: bool = True
+    dropout: tuple[float, float] | None = None
+    """The rates (hidden, attention) that `start.dropout` replaced while it learned."""
 
     def summary(self) -> dict[str, Any]:
         """The object `pretrain --json` prints, without `out` and the course of the loss."""

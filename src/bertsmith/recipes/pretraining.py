@@ -14,6 +14,7 @@ from bertsmith.data.shards import Annotator, BuildEvent, Built, ShardSet, build_
 from bertsmith.encoder import Encoder, PrefixLM, save_checkpoint
 from bertsmith.encoder.checkpoint import EXTRA
 from bertsmith.encoder.families import family_of
+from bertsmith.encoder.surgery import with_dropout
 from bertsmith.errors import UserError
 from bertsmith.generation import AppendedMask, Form, Shifted, generation_block
 from bertsmith.pretraining import (
@@ -108,13 +109,15 @@ def pretrain(
             notes=run.notes,
             seconds=time.perf_counter() - began,
             leads=ranks.leads,
+            dropout=run.dropout,
         )
 
 
 def save_pretrained(result: PretrainResult, folder: Path) -> tuple[str, ...]:
     """Write the encoder with its heads and tokenizer, and ELECTRA's generator beside them in `generator/`.
 
-    Returns what the reader of the folder should know.
+    The dropout of this training (`start.dropout`) is not written: whoever fine-tunes the encoder has the rates it had
+    before. Returns what the reader of the folder should know.
 
     Raises:
         UserError: the folder cannot be written.
@@ -129,17 +132,25 @@ def save_pretrained(result: PretrainResult, folder: Path) -> tuple[str, ...]:
     form = _form(result.recipe)
     notes = save_checkpoint(
         folder,
-        result.model.encoder,
+        _with_usual_dropout(result.model.encoder, result),
         family=result.family,
         heads=kept,
         extra_tensors=strange,
         config_extras={} if form is None else {"bertsmith": generation_block(form)},
     )
     if (generator := generator_checkpoint(result.model)) is not None:
-        encoder, generator_heads = generator
+        filler, generator_heads = generator
         result.tokenizer.save(folder / GENERATOR)
-        notes += save_checkpoint(folder / GENERATOR, encoder, family="electra", heads=generator_heads)
+        filler = _with_usual_dropout(filler, result)
+        notes += save_checkpoint(folder / GENERATOR, filler, family="electra", heads=generator_heads)
     return notes
+
+
+def _with_usual_dropout(encoder: Encoder, result: PretrainResult) -> Encoder:
+    if result.dropout is None:
+        return encoder
+    hidden, attention = result.dropout
+    return with_dropout(encoder, hidden=hidden, attention=attention)
 
 
 def _form(recipe: PretrainRecipe) -> Form | None:
@@ -184,6 +195,7 @@ class _PreparedRun:
     device: torch.device
     groups: tuple[ParameterGroup, ...]
     notes: tuple[str, ...]
+    dropout: tuple[float, float] | None
 
     def heldout_metrics(self) -> dict[str, float]:
         dtype = compute_dtype(self.recipe.precision, self.device)
@@ -232,6 +244,7 @@ def _prepared_run(
         device=device,
         groups=tuple(parameter_groups(model, recipe.optimizer, recipe.freeze)),
         notes=notes,
+        dropout=beginning.dropout,
     )
 
 

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from bertsmith.encoder import save_checkpoint
+from bertsmith.encoder import Encoder, save_checkpoint
 from bertsmith.errors import UserError
 from bertsmith.generation import Form, generation_block
 from bertsmith.metrics import normed
@@ -143,6 +143,12 @@ class SentenceBundle:
         embedder = SentenceEmbedder(task, self.embedder.encoder)
         fill(embedder, pooler_tensors(self.heads), where="this model")
         return replace(self, embedder=embedder.eval(), notes=notes)
+
+    def with_encoder(self, encoder: Encoder) -> "SentenceBundle":
+        """Another encoder of the same shape below what stands on top."""
+        embedder = SentenceEmbedder(self.task, encoder)
+        fill(embedder, self.embedder.on_top(), where="this model")
+        return replace(self, embedder=embedder.eval())
 
     def bare(self) -> "SentenceBundle":
         """Without whitening, cut and norm: the vectors that a whitening is fitted on."""

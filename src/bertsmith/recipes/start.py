@@ -11,7 +11,7 @@ from torch import Tensor
 from bertsmith.config import parse_config
 from bertsmith.encoder import SHAPES, Checkpoint, Encoder, EncoderConfig, load_checkpoint, new_encoder
 from bertsmith.encoder.hub import resolve
-from bertsmith.encoder.surgery import first_layers, reinitialise_top, stacked
+from bertsmith.encoder.surgery import first_layers, reinitialise_top, stacked, with_dropout
 from bertsmith.errors import UserError
 from bertsmith.recipes.schema import Start
 from bertsmith.text import Tokenizer, train_vocabulary
@@ -26,6 +26,8 @@ class Beginning:
     family: str
     heads: dict[str, dict[str, Tensor]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    dropout: tuple[float, float] | None = None
+    """The rates (hidden, attention) that `start.dropout` replaces while it learns."""
 
 
 def begin(start: Start, texts: Iterable[str], *, seed: int, tokenizer: Tokenizer | None = None) -> Beginning:
@@ -69,9 +71,7 @@ def shape_of(name: str) -> dict[str, Any]:
 
 def _from_checkpoint(folder: Path, start: Start, *, seed: int) -> Beginning:
     checkpoint = load_checkpoint(folder)
-    encoder = checkpoint.encoder
-    if start.dropout is not None:
-        encoder = _with_dropout(checkpoint, start.dropout)
+    encoder, dropout = _with_dropout(checkpoint.encoder, start)
     tokenizer = Tokenizer.from_folder(folder)
     notes = (*checkpoint.report.notes, *left_out(checkpoint), *tokenizer.assumptions)
     heads = checkpoint.heads
@@ -90,7 +90,7 @@ def _from_checkpoint(folder: Path, start: Start, *, seed: int) -> Beginning:
         first, last = encoder.config.num_layers - start.reinit_top + 1, encoder.config.num_layers
         which = f"layer {last}" if first == last else f"layers {first} to {last}"
         notes += (f"{which} and the pooler start from random weights again, seed {seed} (start.reinit_top)",)
-    return Beginning(encoder, tokenizer, checkpoint.family, heads, notes)
+    return Beginning(encoder, tokenizer, checkpoint.family, heads, notes, dropout)
 
 
 def left_out(checkpoint: Checkpoint) -> tuple[str, ...]:
@@ -110,22 +110,21 @@ def _trained_on(texts: Iterable[str], start: Start) -> Tokenizer:
 def _from_random_weights(start: Start, tokenizer: Tokenizer, *, seed: int) -> Beginning:
     assert start.encoder is not None
     sizes = {"vocab_size": tokenizer.vocab_size, **shape_of(start.encoder)}
-    if start.dropout is not None:
-        sizes |= {"hidden_dropout": start.dropout, "attention_dropout": start.dropout}
     config = parse_config(EncoderConfig, sizes, where=start.encoder)
     note = (
         f"the encoder ({start.encoder}) starts from random weights, with a vocabulary of {tokenizer.vocab_size:,} "
         "tokens trained on the training texts; a pre-trained checkpoint (--model) usually does much better"
     )
-    encoder = new_encoder(config, seed=seed, positions=start.positions)
-    return Beginning(encoder, tokenizer, "bert", notes=(note,))
+    encoder, dropout = _with_dropout(new_encoder(config, seed=seed, positions=start.positions), start)
+    return Beginning(encoder, tokenizer, "bert", notes=(note,), dropout=dropout)
 
 
-def _with_dropout(checkpoint: Checkpoint, dropout: float) -> Encoder:
-    config = checkpoint.encoder.config.but(hidden_dropout=dropout, attention_dropout=dropout)
-    encoder = new_encoder(config, seed=0)
-    encoder.load_state_dict(checkpoint.encoder.state_dict())
-    return encoder
+def _with_dropout(encoder: Encoder, start: Start) -> tuple[Encoder, tuple[float, float] | None]:
+    """With the dropout that the run asks for, if it does, and the rates (hidden, attention) that it replaces."""
+    if start.dropout is None:
+        return encoder, None
+    replaced = (encoder.config.hidden_dropout, encoder.config.attention_dropout)
+    return with_dropout(encoder, hidden=start.dropout, attention=start.dropout), replaced
 
 
 def require_fit(encoder: Encoder, tokenizer: Tokenizer) -> None:

@@ -1,7 +1,7 @@
 """The report and the model card of a run over several tasks: what tasks share, then each by itself."""
 
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -10,38 +10,17 @@ import yaml
 from bertsmith.finetuning import Fixed, Temperature
 from bertsmith.recipes import FinetuneResult, MultiTaskResult, recipe_yaml
 from bertsmith.report.card import limits, metric_table, origin
-from bertsmith.report.course import cost, groups, learning, lengths
+from bertsmith.report.course import cost, groups, learning
 from bertsmith.report.finetuning import base_model, curves_of, finetune_report, group_rows, language_of, peak_memory
 from bertsmith.report.finetuning import versions as all_versions
-from bertsmith.report.label_sets import confidence_of_sets, errors_of_sets, labels_of_sets
 from bertsmith.report.markdown import code, inline
 from bertsmith.report.markup import Html, facts, join, paragraph, printable, table, tag
-from bertsmith.report.numbers import misses, scatter
 from bertsmith.report.overview import headline, notices, sentences
 from bertsmith.report.page import Section, page
+from bertsmith.report.render import OF_A_TASK
 from bertsmith.report.rerun import rerun
-from bertsmith.report.results import confidence, confusions, errors, per_label
 from bertsmith.report.run import Curves, Notice, ParameterGroup, RunReport, Speed
-from bertsmith.report.spans import confusion_of_types, errors_of_spans, types_of_spans
 from bertsmith.report.wording import counted, metric_value, wording
-
-TASK_SECTIONS: tuple[Callable[[RunReport], Section | None], ...] = (
-    learning,
-    per_label,
-    confusions,
-    errors,
-    confidence,
-    labels_of_sets,
-    errors_of_sets,
-    confidence_of_sets,
-    scatter,
-    misses,
-    types_of_spans,
-    confusion_of_types,
-    errors_of_spans,
-    lengths,
-)
-"""What is told of each task, as far as its kind has it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +168,7 @@ def _task(name: str, report: RunReport) -> Section:
     """A task as its own report would show it, under headings one step lower."""
     pieces: list[object] = [paragraph(join(*(join(sentence, " ") for sentence in sentences(report))))]
     pieces += [headline(split) for split in reversed(report.splits)]
-    for section in TASK_SECTIONS:
+    for section in OF_A_TASK:
         if (told := section(report)) is not None:
             pieces += [tag("h3", told.title), told.body]
     return Section(f"task-{name}", f"Task {name}", join(*pieces))

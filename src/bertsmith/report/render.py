@@ -12,9 +12,7 @@ from bertsmith.report.results import confidence, confusions, errors, per_label
 from bertsmith.report.run import RunReport
 from bertsmith.report.spans import confusion_of_types, errors_of_spans, types_of_spans
 
-SECTIONS: tuple[Callable[[RunReport], Section | None], ...] = (
-    notices,
-    story,
+OF_A_TASK: tuple[Callable[[RunReport], Section | None], ...] = (
     learning,
     per_label,
     confusions,
@@ -29,10 +27,10 @@ SECTIONS: tuple[Callable[[RunReport], Section | None], ...] = (
     confusion_of_types,
     errors_of_spans,
     lengths,
-    groups,
-    cost,
-    rerun,
 )
+"""What is told of a task, as far as its kind has it."""
+
+SECTIONS = (notices, story, *OF_A_TASK, groups, cost, rerun)
 
 
 def run_page(report: RunReport, sections: Sequence[Callable[[RunReport], Section | None]] = SECTIONS) -> str:

@@ -15,13 +15,12 @@ from pydantic import Field
 
 from bertsmith.config import Config, parse_config
 from bertsmith.errors import UserError
-from bertsmith.files import write_text, writing
+from bertsmith.files import LOCK, write_text, writing
 from bertsmith.search.settings import Chosen, IndexSettings
 
 FORMAT = 1
 """Counts up when the files change their meaning."""
 MANIFEST = "index.json"
-LOCK = ".lock"
 
 
 class StoredFile(Config):
