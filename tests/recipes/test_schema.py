@@ -62,6 +62,15 @@ def test_narrow_encoders_change_the_defaults_and_nothing_that_was_said(width, ra
     )
 
 
+@pytest.mark.parametrize("preset", [None, "within-task"])
+def test_narrow_encoders_learn_further_at_a_higher_rate(preset, tmp_path):
+    (tmp_path / "config.json").write_text('{"hidden_size": 256}')
+    given = {"start": {"model": str(tmp_path)}, "corpus": {"paths": ["a.txt"]}}
+    assert pretrain_recipe(objective="wwm", given=given, preset=preset).optimizer.lr == 5e-4
+    said = pretrain_recipe(objective="wwm", given=given, preset=preset, settings=["optimizer.lr=0.5"])
+    assert said.optimizer.lr == 0.5
+
+
 def test_a_start_given_replaces_the_start_of_the_file(tmp_path):
     path = tmp_path / "recipe.yaml"
     path.write_text(recipe_yaml(finetune_recipe(given=ENCODER)))

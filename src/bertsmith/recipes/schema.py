@@ -184,15 +184,18 @@ learn best at ones around 3e-4 (Turc et al. 2019, arXiv 1908.08962; LOG.md)."""
 
 def usual_for_start(start: Any) -> Mapping[str, Any]:
     """The defaults that are others for what a run starts from. That a checkpoint cannot be had is said on loading."""
-    if not isinstance(start, Mapping):
-        return {}
-    if start.get("encoder"):
+    if isinstance(start, Mapping) and start.get("encoder"):
         return FROM_RANDOM_WEIGHTS
+    return FOR_NARROW_ENCODERS if is_narrow(start) else {}
+
+
+def is_narrow(start: Any) -> bool:
+    """Whether a run starts from a checkpoint narrower than `NARROW`."""
     width = None
-    if start.get("model"):
+    if isinstance(start, Mapping) and start.get("model"):
         with suppress(UserError):
             width = read_json(resolve(start["model"]) / "config.json").get("hidden_size")
-    return FOR_NARROW_ENCODERS if isinstance(width, int) and width < NARROW else {}
+    return isinstance(width, int) and width < NARROW
 
 
 def with_named_task(values: Mapping[str, Any]) -> dict[str, Any]:
