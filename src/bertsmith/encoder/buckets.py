@@ -97,6 +97,11 @@ class AttentionPlan:
     padded_tokens: int
     """Places added by rounding; the only padding there is."""
 
+    @property
+    def rows(self) -> int:
+        """Rows it takes: those of the tokens."""
+        return self.tokens
+
 
 def plan_attention(batch: PackedBatch, mask: AttentionMask, *, kernel: Kernel, grain: Grain) -> AttentionPlan:
     """Group the sequences of a batch sorted by length, and evaluate the mask once for each bucket.
