@@ -17,8 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.attention.flex_attention import BlockMask, flex_attention
 
-from bertsmith.batch import PackedBatch
-from bertsmith.batch.moving import sent
+from bertsmith.batch import PackedBatch, sent
 from bertsmith.encoder.masks import AttentionMask, Causal, Levels, Place
 
 BLOCK = 128

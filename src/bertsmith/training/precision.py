@@ -11,7 +11,8 @@ Precision = Literal["auto", "float32", "bfloat16"]
 def compute_dtype(precision: Precision, device: torch.device) -> torch.dtype:
     """The dtype of matrix products; weights and optimizer state stay in float32.
 
-    `auto` is bfloat16 on GPUs that have it and on CPUs with AMX-BF16 or AVX512-BF16, else float32.
+    `auto` is bfloat16 on GPUs that have it and on CPUs with AMX-BF16 or AVX512-BF16, else float32, which is
+    never TF32 in training: that has the range of float32 and ten bits of its fraction.
     """
     if precision == "auto":
         precision = "bfloat16" if _has_bfloat16(device) else "float32"
