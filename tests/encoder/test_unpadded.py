@@ -147,7 +147,9 @@ def test_nothing_is_compiled_anew_for_another_batch_or_mask():
         batch = with_order(batch_of(lengths))
         plan = plan_flex(batch, mask)
         with torch.no_grad():
-            mixed = kernel(F.pad(qkv_for(batch).float(), (0, 0, 0, 0, 0, 0, 0, plan.rows - batch.num_tokens)), plan.blocks)
+            mixed = kernel(
+                F.pad(qkv_for(batch).float(), (0, 0, 0, 0, 0, 0, 0, plan.rows - batch.num_tokens)), plan.blocks
+            )
         if batch.num_tokens < 1000:
             assert_close(mixed[: batch.num_tokens], dense_attend(qkv_for(batch).float(), batch, mask))
     assert counter.frame_count == 1

@@ -9,6 +9,9 @@ from torch import Tensor
 
 T = TypeVar("T", Tensor, Tensor | None)
 
+PINNED = frozenset({"cuda"})
+"""Kinds of devices that fetch from pinned memory on their own."""
+
 
 def moved(values: T, device: torch.device | str) -> T:
     """A copy on a device; on the same device, the tensor itself, and for None, None.
@@ -18,7 +21,7 @@ def moved(values: T, device: torch.device | str) -> T:
     """
     if values is None:
         return None
-    if values.device.type == "cpu" and torch.device(device).type == "cuda":
+    if values.device.type == "cpu" and torch.device(device).type in PINNED:
         return values.pin_memory().to(device, non_blocking=True)
     return values.to(device)
 

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from torch.nn.attention.flex_attention import BlockMask, flex_attention
 
 from bertsmith.batch import PackedBatch, sent
-from bertsmith.encoder.masks import AttentionMask, Causal, Levels, Place
+from bertsmith.encoder.masks import AttentionMask, Causal, Place
 
 BLOCK = 128
 """Tokens a side of the blocks that flex attention skips, or computes whole; rows are rounded up to twice as many, so
@@ -59,9 +59,7 @@ def plan_varlen(batch: PackedBatch, mask: AttentionMask) -> VarlenPlan:
     return VarlenPlan(batch.cu_seqlens, batch.max_seqlen, isinstance(mask, Causal), batch.num_tokens)
 
 
-def attend_varlen(
-    qkv: Float[Tensor, "tokens 3 heads size"], plan: VarlenPlan
-) -> Float[Tensor, "tokens heads size"]:
+def attend_varlen(qkv: Float[Tensor, "tokens 3 heads size"], plan: VarlenPlan) -> Float[Tensor, "tokens heads size"]:
     """The Flash kernel on packed tokens (Dao 2023, arXiv 2307.08691): half precision, no dropout."""
     size, spare = qkv.shape[-1], len(qkv) - plan.tokens
     tokens = qkv[: plan.tokens]
