@@ -1,4 +1,4 @@
-"""One of each kind of thing that learns, small, with ragged batches of any size: what the counting contracts go through."""
+"""One of each kind of thing that learns, small, with ragged batches of any size: what is counted in the contracts."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -43,8 +43,8 @@ class Learner:
 
 
 def lengths(number: int) -> list[int]:
-    """Ragged, from 3 to 31 tokens, and none twice in a row."""
-    return [3 + 29 * text * 7 // 4 % 29 for text in range(1, number + 1)]
+    """From 3 to 31 tokens, unsorted; 29 texts have every length once, 58 twice."""
+    return [3 + 11 * text % 29 for text in range(number)]
 
 
 def sequences(sizes: Sequence[int], *, seed: int = 0) -> list[Example]:
@@ -125,4 +125,5 @@ LEARNERS = FINETUNING | CONTRASTING | PRETRAINING
 
 def encoder_of(model: Any) -> Encoder:
     """The encoder of any of them."""
-    return model.embedder.encoder if hasattr(model, "embedder") else model.encoder
+    found: Encoder = model.embedder.encoder if hasattr(model, "embedder") else model.encoder
+    return found
