@@ -8,7 +8,7 @@ it wherever there is one.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -76,8 +76,7 @@ def varlen_kernel() -> Callable[..., Tensor]:
     """torch's kernel, looked up when it is first needed."""
     from torch.nn.attention.varlen import varlen_attn
 
-    kernel: Callable[..., Tensor] = varlen_attn
-    return kernel
+    return cast(Callable[..., Tensor], varlen_attn)
 
 
 def plan_flex(batch: PackedBatch, mask: AttentionMask, *, block: int = BLOCK) -> FlexPlan:
@@ -117,7 +116,7 @@ def flex_kernel() -> Callable[[Tensor, BlockMask], Tensor]:
 def mixed_by_flex(qkv: Tensor, blocks: BlockMask) -> Tensor:
     """What is compiled: all tokens as one sequence, whose mask keeps them apart."""
     query, key, value = qkv.permute(1, 2, 0, 3).unsqueeze(1).unbind(0)
-    mixed: Tensor = flex_attention(query, key, value, block_mask=blocks)  # type: ignore[assignment]
+    mixed: Tensor = flex_attention(query, key, value, block_mask=blocks)
     return mixed[0].transpose(0, 1)
 
 
