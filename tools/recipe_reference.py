@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 
 from bertsmith.config import Config
 from bertsmith.recipes import FinalStage, FinetuneRecipe, MultiTaskRecipe, TaskRecipe
-from bertsmith.recipes.schema import FROM_RANDOM_WEIGHTS
+from bertsmith.recipes.schema import FOR_NARROW_ENCODERS, FROM_RANDOM_WEIGHTS, NARROW
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "recipe.md"
 MARK = "recipe reference"
@@ -25,9 +25,9 @@ _TYPES = {"integer": "whole number", "number": "number", "string": "text", "bool
 
 
 def reference() -> str:
-    """All sections: the recipe itself, every config inside it, what random weights change, and several tasks."""
+    """All sections: the recipe itself, every config inside it, what the start changes, and several tasks."""
     sections = dict.fromkeys(_sections(FinetuneRecipe, ()))
-    return "\n" + "\n".join([*sections, _random_weights(), "", *_several_tasks()]) + "\n"
+    return "\n" + "\n".join([*sections, *_starts(), *_several_tasks()]) + "\n"
 
 
 def _several_tasks() -> Iterator[str]:
@@ -39,14 +39,20 @@ def _several_tasks() -> Iterator[str]:
     yield _section(FinalStage, ("final",))
 
 
-def _random_weights() -> str:
-    rows = [
-        f"| `{part}.{name}` | `{json.dumps(value)}` |"
-        for part, values in FROM_RANDOM_WEIGHTS.items()
-        for name, value in values.items()
-    ]
-    told = "With `start.encoder` these defaults take the place of those above."
-    return "\n".join(["## From random weights\n", f"{told}\n", "| field | default |\n|---|---|", *rows])
+def _starts() -> Iterator[str]:
+    """The defaults that depend on what a run starts from."""
+    narrow = f"With a checkpoint whose `hidden_size` is below {NARROW}, `tiny-zh` among them,"
+    for title, when, defaults in (
+        ("From random weights", "With `start.encoder`", FROM_RANDOM_WEIGHTS),
+        ("From a narrow encoder", narrow, FOR_NARROW_ENCODERS),
+    ):
+        rows = [
+            f"| `{part}.{name}` | `{json.dumps(value)}` |"
+            for part, values in defaults.items()
+            for name, value in values.items()
+        ]
+        told = f"{when} these defaults take the place of those above."
+        yield "\n".join([f"## {title}\n", f"{told}\n", "| field | default |\n|---|---|", *rows, ""])
 
 
 def _sections(kind: type[Config], path: tuple[str, ...]) -> Iterator[str]:

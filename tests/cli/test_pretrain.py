@@ -119,7 +119,7 @@ def test_within_task_leaves_out_what_stands_in_dev_and_test(corpus, capsys):
     assert any("dev.csv, test.csv: 3 paragraphs" in note for note in told.json["notes"])
     recipe = yaml.safe_load((corpus / "task" / "recipe.yaml").read_text())
     assert recipe["budget"] == {"epochs": 20, "max_steps": 100_000}
-    assert recipe["optimizer"]["lr"] == 5e-5
+    assert recipe["optimizer"]["lr"] == 5e-4, "the encoder is narrow; the paper's 5e-5 is for wide ones"
     assert (recipe["texts"]["batch_size"], recipe["texts"]["max_length"]) == (32, 32)
     assert told.json["steps"] == 20
     again = call(capsys, *map(str, [*line, *aside, *small, "--epochs", 2, "--overwrite"]))

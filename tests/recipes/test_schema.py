@@ -47,6 +47,30 @@ def test_random_weights_change_the_defaults_and_nothing_that_was_said():
     assert (said.features.pooling, said.optimizer.lr, said.budget.epochs) == ("max", 0.5, 10)
 
 
+@pytest.mark.parametrize(("width", "rate", "pooling"), [(312, 3e-4, "mean"), (384, 5e-5, "cls")])
+def test_narrow_encoders_change_the_defaults_and_nothing_that_was_said(width, rate, pooling, tmp_path):
+    (tmp_path / "config.json").write_text(f'{{"hidden_size": {width}}}')
+    start = {"start": {"model": str(tmp_path)}}
+    recipe = finetune_recipe(given=start)
+    assert (recipe.features.pooling, recipe.optimizer.lr, recipe.budget.epochs) == (pooling, rate, "auto")
+    said = finetune_recipe(given={**start, "optimizer": {"lr": 0.5}}, settings=["features.pooling=max"])
+    assert (said.features.pooling, said.optimizer.lr) == ("max", 0.5)
+    tagging = finetune_recipe(given={**start, "task": "tagging"})
+    assert (tagging.optimizer.lr, tagging.features) == (
+        rate,
+        finetune_recipe(given={**MODEL, "task": "tagging"}).features,
+    )
+
+
+@pytest.mark.parametrize("preset", [None, "within-task"])
+def test_narrow_encoders_learn_further_at_a_higher_rate(preset, tmp_path):
+    (tmp_path / "config.json").write_text('{"hidden_size": 256}')
+    given = {"start": {"model": str(tmp_path)}, "corpus": {"paths": ["a.txt"]}}
+    assert pretrain_recipe(objective="wwm", given=given, preset=preset).optimizer.lr == 5e-4
+    said = pretrain_recipe(objective="wwm", given=given, preset=preset, settings=["optimizer.lr=0.5"])
+    assert said.optimizer.lr == 0.5
+
+
 def test_a_start_given_replaces_the_start_of_the_file(tmp_path):
     path = tmp_path / "recipe.yaml"
     path.write_text(recipe_yaml(finetune_recipe(given=ENCODER)))

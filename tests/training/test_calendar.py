@@ -30,6 +30,13 @@ def test_every_update_has_one_place(sizes, epochs):
     assert [calendar.epochs_done(done) for done in ends] == list(range(1, epochs + 1))
 
 
+@pytest.mark.parametrize(("size", "epochs"), [(1, 400), (37, 11), (133, 4), (134, 3), (5000, 3)])
+def test_few_texts_get_more_epochs_unless_told(size, epochs):
+    assert Calendar(Sizes([size]), Budget()).total == epochs * size
+    assert Calendar(Sizes([size]), Budget(epochs=2)).total == 2 * size
+    assert Calendar(Sizes([size]), Budget(max_steps=9999)).total == 9999
+
+
 def test_steps_and_epochs_whichever_ends_first():
     assert Calendar(Sizes([4]), Budget(epochs=3, max_steps=7)).total == 7
     assert Calendar(Sizes([4]), Budget(epochs=1, max_steps=7)).total == 4

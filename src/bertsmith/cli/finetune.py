@@ -66,11 +66,11 @@ def finetune(
     columns
         Names of the columns, as text=sentence1,text_pair=sentence2,label=score.
     epochs
-        Passes over the training texts (3; 10 from random weights).
+        Passes over the training texts (3, or as many as make 400 updates; 10 from random weights).
     batch_size
         Texts in one update (32).
     lr
-        Peak learning rate (5e-5; 1e-3 from random weights).
+        Peak learning rate (5e-5; 3e-4 for encoders narrower than 384, such as tiny-zh; 1e-3 from random weights).
     head_lr
         Peak learning rate of the head, if another one.
     max_length

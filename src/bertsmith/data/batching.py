@@ -24,6 +24,10 @@ class BatchPlan(Config):
     max_tokens: PositiveInt = 8192
     window: PositiveInt = 8
 
+    def updates_of(self, texts: int) -> int:
+        """Updates that read so many texts once; where tokens are counted instead, those of the usual size."""
+        return -(-texts // (self.batch_size or 32))
+
 
 def plan_batches(lengths: Lengths, plan: BatchPlan, *, seed: int, epoch: int) -> list[Rows]:
     """Draw the batches of one epoch: every row in exactly one of them, the same for the same (seed, epoch)."""

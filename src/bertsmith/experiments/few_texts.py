@@ -62,22 +62,20 @@ def curve(
 
 def enough(recipe: FinetuneRecipe, texts: int, of: int, few: FewTexts) -> FinetuneRecipe:
     """The recipe with so many epochs that few texts are learned, too."""
-    if recipe.budget.epochs is None or texts == of:
+    whole = recipe.budget.epochs_of(recipe.batches.updates_of(of))
+    if whole is None or texts == of:
         return recipe
     wanted = min(few.updates, updates(recipe, of))
-    epochs = math.ceil(wanted / _per_epoch(recipe, texts))
-    return recipe.but(budget=recipe.budget.but(epochs=max(recipe.budget.epochs, epochs)))
+    epochs = math.ceil(wanted / recipe.batches.updates_of(texts))
+    return recipe.but(budget=recipe.budget.but(epochs=max(whole, epochs)))
 
 
 def updates(recipe: FinetuneRecipe, texts: int) -> int:
     """Updates of a run with so many texts."""
-    epochs, most = recipe.budget.epochs, recipe.budget.max_steps
-    made = math.inf if epochs is None else epochs * _per_epoch(recipe, texts)
+    each, most = recipe.batches.updates_of(texts), recipe.budget.max_steps
+    epochs = recipe.budget.epochs_of(each)
+    made = math.inf if epochs is None else epochs * each
     return int(min(made, math.inf if most is None else most))
-
-
-def _per_epoch(recipe: FinetuneRecipe, texts: int) -> int:
-    return math.ceil(texts / (recipe.batches.batch_size or texts))
 
 
 def _store(splits: Splits, share: float, seed: int, runner: TrialRunner) -> tuple[str, int]:

@@ -25,13 +25,13 @@ from bertsmith.finetuning import (
 from bertsmith.heads import AnyHead, Linear
 from bertsmith.losses import AnyCriterion, CrossEntropy
 from bertsmith.recipes.schema import (
-    FROM_RANDOM_WEIGHTS,
     DataFiles,
     FinetuneRecipe,
     Start,
     merged,
     read_yaml,
     usual_for,
+    usual_for_start,
     with_named_task,
 )
 from bertsmith.training import (
@@ -202,15 +202,14 @@ def multitask_recipe(
     if given.get("start"):
         below = merged(below, {"start": {"model": None, "encoder": None}})
     chosen = with_settings({"start": {}, "tasks": {}, **merged(below, _with_named_tasks(given))}, settings)
-    if isinstance(chosen["start"], Mapping) and chosen["start"].get("encoder"):
-        chosen = _from_random_weights(chosen)
-    return parse_config(MultiTaskRecipe, chosen, where=str(file) if file else None)
+    return parse_config(MultiTaskRecipe, _completed(chosen), where=str(file) if file else None)
 
 
-def _from_random_weights(chosen: dict[str, Any]) -> dict[str, Any]:
-    """The defaults of a run without a checkpoint: those of a task lie with each task."""
-    own = {name: part for name, part in FROM_RANDOM_WEIGHTS.items() if name in TaskRecipe.model_fields}
-    rest = {name: part for name, part in FROM_RANDOM_WEIGHTS.items() if name not in own}
+def _completed(chosen: dict[str, Any]) -> dict[str, Any]:
+    """With the defaults for what the run starts from; those of a task lie with each task."""
+    usual = usual_for_start(chosen["start"])
+    own = {name: part for name, part in usual.items() if name in TaskRecipe.model_fields}
+    rest = {name: part for name, part in usual.items() if name not in own}
     tasks = {
         name: merged(merged(own, _usual(task.get("task"))), task) if isinstance(task, Mapping) else task
         for name, task in chosen["tasks"].items()

@@ -295,8 +295,9 @@ def _updates(corpus: TokenCorpus, recipe: PretrainRecipe) -> PretrainUpdates:
     """The training texts; stages need to know how many updates the run will have."""
     limits = [] if recipe.budget.max_steps is None else [recipe.budget.max_steps]
     if recipe.budget.epochs is not None:
-        once = PretrainUpdates(corpus, recipe.objective, recipe.texts, seed=recipe.seed, total=1)
-        limits.append(recipe.budget.epochs * once.per_epoch(0))
+        once = PretrainUpdates(corpus, recipe.objective, recipe.texts, seed=recipe.seed, total=1).per_epoch(0)
+        epochs = recipe.budget.epochs_of(once)
+        limits += [] if epochs is None else [epochs * once]
     return PretrainUpdates(corpus, recipe.objective, recipe.texts, seed=recipe.seed, total=min(limits))
 
 

@@ -12,7 +12,7 @@ from bertsmith.encoder import Activations, AttentionPath
 from bertsmith.errors import UserError
 from bertsmith.pretraining import OBJECTIVES, Objective, TextPlan, TokenVectors
 from bertsmith.recipes.further import fitting_objective, preset_values
-from bertsmith.recipes.schema import Start, merged, read_yaml, require_corpus
+from bertsmith.recipes.schema import Start, is_narrow, merged, read_yaml, require_corpus
 from bertsmith.text import ChineseSegmenter, SegmenterConfig
 from bertsmith.training import (
     AdamW,
@@ -81,6 +81,9 @@ class PretrainRecipe(Config):
 FROM_SCRATCH: dict[str, Any] = {"optimizer": {"lr": 1e-3}}
 """What replaces the defaults when an encoder learns from random weights."""
 
+FOR_NARROW_ENCODERS: dict[str, Any] = {"optimizer": {"lr": 5e-4}}
+"""What replaces the defaults, those of a preset too, for narrow checkpoints: the paper's rate is for wide ones."""
+
 DEFAULTS: dict[str, Any] = {
     "corpus": {"held_out_share": 0.01},
     "budget": {"epochs": None, "max_steps": 1000},
@@ -114,12 +117,21 @@ def pretrain_recipe(
     if given.get("start"):
         below = merged(below, {"start": {"model": None, "encoder": None}})
     defaults |= {"name": name, "objective": OBJECTIVES[name].model_dump()}
-    chosen = with_settings(merged(merged(merged(defaults, below), {"start": {}}), given), settings)
-    require_corpus(chosen)
-    if isinstance(chosen["start"], Mapping) and chosen["start"].get("encoder"):
-        _refuse_preset(preset)
-        chosen = merged(FROM_SCRATCH, chosen)
+
+    def laid_over(usual: Mapping[str, Any]) -> dict[str, Any]:
+        return with_settings(merged(merged(merged(usual, below), {"start": {}}), given), settings)
+
+    said = laid_over(defaults)
+    require_corpus(said)
+    chosen = laid_over(merged(defaults, _usual_for_start(said["start"], preset)))
     return parse_config(PretrainRecipe, chosen, where=str(file) if file else None)
+
+
+def _usual_for_start(start: Any, preset: str | None) -> Mapping[str, Any]:
+    if isinstance(start, Mapping) and start.get("encoder"):
+        _refuse_preset(preset)
+        return FROM_SCRATCH
+    return FOR_NARROW_ENCODERS if is_narrow(start) else {}
 
 
 def _fitting(chosen: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """A fine-tuning run as a value: everything that decides its outcome, readable and writable as YAML."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -11,6 +12,8 @@ from bertsmith.config import Config, parse_config, with_settings
 from bertsmith.data import BatchPlan, Columns
 from bertsmith.encoder import Activations, AttentionPath, FirstPositions
 from bertsmith.encoder.config import Probability
+from bertsmith.encoder.hub import resolve
+from bertsmith.encoder.weights import read_json
 from bertsmith.errors import UserError
 from bertsmith.features import Features
 from bertsmith.files import write_text
@@ -175,6 +178,27 @@ FROM_RANDOM_WEIGHTS: dict[str, Any] = {
 """What replaces the defaults when nothing was pre-trained: a higher rate, more epochs, and the mean of
 all tokens, since [CLS] has not yet learned to gather anything."""
 
+NARROW = 384
+FOR_NARROW_ENCODERS: dict[str, Any] = {"features": {"pooling": "mean"}, "optimizer": {"lr": 3e-4}}
+"""What replaces the defaults for checkpoints narrower than `NARROW`: rates of 5e-5 and less are for wide ones, these
+learn best at ones around 3e-4 (Turc et al. 2019, arXiv 1908.08962; LOG.md)."""
+
+
+def usual_for_start(start: Any) -> Mapping[str, Any]:
+    """The defaults that are others for what a run starts from. That a checkpoint cannot be had is said on loading."""
+    if isinstance(start, Mapping) and start.get("encoder"):
+        return FROM_RANDOM_WEIGHTS
+    return FOR_NARROW_ENCODERS if is_narrow(start) else {}
+
+
+def is_narrow(start: Any) -> bool:
+    """Whether a run starts from a checkpoint narrower than `NARROW`."""
+    width = None
+    if isinstance(start, Mapping) and start.get("model"):
+        with suppress(UserError):
+            width = read_json(resolve(start["model"]) / "config.json").get("hidden_size")
+    return isinstance(width, int) and width < NARROW
+
 
 def with_named_task(values: Mapping[str, Any]) -> dict[str, Any]:
     """`task: pair` is short for `task: {kind: pair}`."""
@@ -216,9 +240,8 @@ def recipe_of(chosen: Mapping[str, Any], *, where: str | None = None) -> Finetun
     Raises:
         UserError: a field is unknown or its value does not fit.
     """
-    if isinstance(chosen["start"], Mapping) and chosen["start"].get("encoder"):
-        chosen = merged(merged(FROM_RANDOM_WEIGHTS, usual_for(chosen.get("task"))), chosen)
-    return parse_config(FinetuneRecipe, chosen, where=where)
+    usual = merged(usual_for_start(chosen["start"]), usual_for(chosen.get("task")))
+    return parse_config(FinetuneRecipe, merged(usual, chosen), where=where)
 
 
 def require_corpus(chosen: Mapping[str, Any]) -> None:

@@ -38,7 +38,7 @@ def trick_notes(
     frozen = sum(group.size for group in groups if group.from_epoch is None)
     if frozen:
         yield f"frozen: {frozen:,} of {sum(group.size for group in groups):,} weights do not learn"
-    epochs = recipe.budget.epochs
+    epochs = recipe.budget.epochs_of(recipe.batches.updates_of(len(train)))
     late = [group for group in groups if epochs is not None and (group.from_epoch or 0) >= epochs]
     if late:
         names = ", ".join(dict.fromkeys(group.name.partition(" (")[0] for group in late))

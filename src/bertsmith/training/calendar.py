@@ -13,8 +13,9 @@ class Calendar:
         self._updates = updates
         self._ends = [0]
         limits = [] if budget.max_steps is None else [budget.max_steps]
-        if budget.epochs is not None:
-            for _ in range(budget.epochs):
+        epochs = budget.epochs_of(updates.per_epoch(0))
+        if epochs is not None:
+            for _ in range(epochs):
                 self._add_epoch()
             limits.append(self._ends[-1])
         self.total = min(limits)

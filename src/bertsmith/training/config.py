@@ -1,5 +1,6 @@
 """A training run's choices: how long, how often to measure, which weights to keep, how precise."""
 
+import math
 from typing import Literal
 
 from pydantic import NonNegativeInt, PositiveInt, model_validator
@@ -10,11 +11,18 @@ from bertsmith.training.freezing import Freezing
 from bertsmith.training.optimizer import AdamW, Optimizer
 from bertsmith.training.precision import Precision
 
+FEWEST_EPOCHS, FEWEST_UPDATES = 3, 400
+
 
 class Budget(Config):
-    """How long to train: epochs, updates, or whichever ends first."""
+    """How long to train: epochs, updates, or whichever ends first.
 
-    epochs: PositiveInt | None = 3
+    `epochs: auto` is three, or as many as make 400 updates where texts are few: what looks like unsteady
+    fine-tuning of few texts is mostly too few updates (Mosbach et al. 2021, arXiv 2006.04884 §6; Zhang et al. 2021,
+    arXiv 2006.05987 §6). With `max_steps` it sets no limit.
+    """
+
+    epochs: PositiveInt | Literal["auto"] | None = "auto"
     max_steps: PositiveInt | None = None
 
     @model_validator(mode="after")
@@ -22,6 +30,12 @@ class Budget(Config):
         if self.epochs is None and self.max_steps is None:
             raise ValueError("give epochs, max_steps or both: the run needs an end")
         return self
+
+    def epochs_of(self, updates: int) -> int | None:
+        """How many epochs of so many updates; None: `max_steps` alone ends the run."""
+        if self.epochs != "auto":
+            return self.epochs
+        return None if self.max_steps is not None else max(FEWEST_EPOCHS, math.ceil(FEWEST_UPDATES / updates))
 
 
 class Selection(Config):
