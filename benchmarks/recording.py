@@ -11,7 +11,7 @@ from pathlib import Path
 from choices import Row
 
 PACKAGES = ("bertsmith", "torch", "numpy", "tokenizers")
-PATH_OPTIONS = ("--data", "--model", "--out", "--work")
+PATH_OPTIONS = ("--data", "--model", "--out", "--work", "--peers")
 
 
 def table(rows: Sequence[Row]) -> str:

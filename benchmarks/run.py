@@ -25,7 +25,7 @@ import recording
 from choices import real_encoder
 from harness.cases import Case, Mode, all_cases
 from harness.measuring import Site, ceilings, measured, to_stderr
-from harness.processes import ROOT, Failed, Interpreters
+from harness.processes import PEERS, ROOT, Failed, Interpreters
 from harness.rows import Row, rows_of
 from harness.state import State, fingerprint
 from harness.tables import results_table, verdicts_of, verdicts_table
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     site = Site(
         work=options.work,
-        interpreters=Interpreters(),
+        interpreters=Interpreters(peers=options.peers),
         threads=options.threads or usable_cores(),
         device=options.device,
         data=None if options.data is None else options.data.resolve(),
@@ -77,6 +77,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--data", type=Path, metavar="PATH", help="folder with labelled sets and raw text")
     made.add_argument("--model", type=Path, metavar="PATH", help="English sentence encoder (all-MiniLM-L6-v2)")
     made.add_argument("--systems", nargs="+", metavar="NAME", help="bertsmith, transformers, ... (all)")
+    made.add_argument(
+        "--peers", type=Path, default=PEERS, metavar="FILE", help="interpreter of the peers (.venv-peers)"
+    )
     made.add_argument("--threads", type=int, metavar="N", help="threads to compute with (every core this may use)")
     made.add_argument("--device", default="cpu", metavar="NAME", help="cpu or cuda, for the systems that can (cpu)")
     made.add_argument("--out", type=Path, metavar="FOLDER", help="where JSON and page go (benchmarks/results)")
@@ -123,7 +126,7 @@ def identity(mode: Mode, chosen: Sequence[Case], site: Site) -> dict[str, Any]:
         "model": str(site.encoder),
         "systems": site.systems,
         "code": fingerprint(ROOT / "src", ROOT / "benchmarks/harness"),
-        "peers": peers_versions(site),
+        "peers": [str(site.interpreters.peers), peers_versions(site)],
     }
 
 
@@ -162,7 +165,7 @@ def about(
         "command": recording.without_paths(arguments),
         "commit": commit(),
         **recording.surroundings(),
-        "peers": ", ".join(line for line in peers_versions(site).splitlines() if line.startswith(PEERS)),
+        "peers": ", ".join(line for line in peers_versions(site).splitlines() if line.startswith(TOLD)),
         "threads": site.threads,
         "device": site.device,
         "minutes": round(sum(case["minutes"] for case in found), 1),
@@ -172,7 +175,7 @@ def about(
     }
 
 
-PEERS = ("transformers==", "sentence-transformers==", "onnxruntime==", "torch==", "accelerate==", "faiss-cpu==")
+TOLD = ("transformers==", "sentence-transformers==", "onnxruntime==", "torch==", "accelerate==", "faiss-cpu==")
 
 
 def commit() -> str:

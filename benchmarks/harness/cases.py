@@ -158,7 +158,7 @@ def fine_tuning(scale: Scale) -> Iterator[Case]:
     for name, kind, model, batch, count, goals in kinds:
         yield Case(
             name=f"finetune-{name}",
-            about=f"{count:,} labelled texts ({kind}), {model}, one epoch, {batch} texts an update, pooler and linear head",
+            about=f"{count:,} labelled texts ({kind}), {model}, one epoch, {batch} an update, pooler and linear head",
             task="finetune",
             model=model,
             sources={"train": Source(kind, count), "test": Source(kind, scale.of(16, 256, 1000), "test")},
@@ -264,8 +264,8 @@ def search(scale: Scale) -> Case:
     count, asked = scale.of(500, 20_000, 1_000_000), scale.of(20, 500, 1000)
     return Case(
         name="search",
-        about=f"{count:,} vectors of corpus lines by tiny-zh (32 tokens of each), {asked} queries, the best 10; seconds are "
-        "those of all queries together",
+        about=f"{count:,} vectors of corpus lines by tiny-zh (32 tokens of each), {asked} queries, the best 10; "
+        "seconds are those of all queries together",
         task="search",
         model="tiny-zh",
         sources={"queries": Source("vectors", asked, "test"), "vectors": Source("vectors", count)},

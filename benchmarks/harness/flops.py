@@ -29,7 +29,7 @@ def vocabulary_operations(config: Mapping[str, Any], *, tokens: int) -> int:
 def amount_of(
     task: str, config: Mapping[str, Any], facts: Mapping[str, Any], options: Mapping[str, Any]
 ) -> dict[str, float]:
-    """What a round of a task does: texts, real tokens, operations (or operations a token, where rounds count tokens)."""
+    """What a round of a task does: texts, real tokens, operations (or those of a token)."""
     if task in ("encode", "curve", "sts"):
         return once(config, facts, times=1)
     if task in ("finetune", "tagging"):

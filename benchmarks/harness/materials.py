@@ -64,6 +64,7 @@ class Maker:
         self.data = Path(options["data"]) if options["data"] else None
         self.model = self._model(options["model"])
         self.tokenizer = Tokenizer.from_folder(self.model)
+        self.taught: set[str | None] = set()
 
     def make(self, name: str, *, kind: str, count: int, part: str) -> dict[str, Any]:
         """Write the file of one source; gives back its path and what was counted."""
@@ -76,10 +77,16 @@ class Maker:
         }
         if kind in special:
             return special[kind](self.folder / name, count, part)
-        texts = self._labelled(kind, count, part)
+        texts = self._teachable(self._labelled(kind, count, part), part)
         path = self.folder / f"{name}.jsonl"
         write_lines(path, ({"text": text, "label": label} for text, label in texts))
         return {"path": str(path), **self._counted([text for text, _ in texts])}
+
+    def _teachable(self, texts: Labelled, part: str) -> Labelled:
+        """Of a test part, what has a label that stands in the train part, which is made first."""
+        if part == "train":
+            self.taught |= {label for _, label in texts}
+        return [(text, label) for text, label in texts if label in self.taught or not self.taught]
 
     def _model(self, name: str) -> Path:
         """A checkpoint that sentence-transformers and transformers read too."""
@@ -147,6 +154,9 @@ class Maker:
             rows = self._writer("tagged", part).tagged(count)
         else:
             rows = read_conll(self.data / "ner/zh_resume" / f"{part}.conll")[:count]
+        if part == "train":
+            self.taught = {tag for _, tags in rows for tag in tags}
+        rows = [row for row in rows if self.taught.issuperset(row[1])]
         blocks = ("\n".join(f"{word}\t{tag}" for word, tag in zip(*row, strict=True)) for row in rows)
         path.with_suffix(".conll").write_text("\n\n".join(blocks) + "\n", encoding="utf-8")
         write_lines(path.with_suffix(".jsonl"), ({"tokens": words, "tags": tags} for words, tags in rows))

@@ -99,7 +99,9 @@ class Turns:
         self.scratch.mkdir(parents=True, exist_ok=True)
         began = time.perf_counter()
         with ExitStack() as stack:
-            processes = {} if self.case.each else {id(group): self._started(group[0], group[1], stack) for group in self.groups}
+            processes = (
+                {} if self.case.each else {id(group): self._started(group[0], group[1], stack) for group in self.groups}
+            )
             for number in range(self.case.rounds):
                 if number >= 2 and time.perf_counter() - began > self.case.patience:
                     break

@@ -25,7 +25,9 @@ def measured(
     A line as near as the last of the true ones counts as well as it.
     """
     top, single = job.options["top"], min(job.options["single"], len(queries))
-    truth = -np.sort(-(queries @ vectors.T), axis=1)[:, :top] if len(vectors) <= 50_000 else in_parts(vectors, queries, top)
+    truth = (
+        -np.sort(-(queries @ vectors.T), axis=1)[:, :top] if len(vectors) <= 50_000 else in_parts(vectors, queries, top)
+    )
 
     def run(_: Ask) -> Measure:
         building = Watch()

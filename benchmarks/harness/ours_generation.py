@@ -1,6 +1,7 @@
 """bertsmith writes similar texts: with memory of what was read, or reading all again for every token."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,8 +18,8 @@ from harness.protocol import Ask, Job, Measure
 
 def prepare(job: Job) -> Callable[[Ask], Measure]:
     """The closing token is never drawn, so that every text has as many tokens as asked for."""
-    tokenizer = Tokenizer.from_folder(job.files["model"])
-    encoder = load_checkpoint(job.files["model"]).encoder.eval()
+    tokenizer = Tokenizer.from_folder(Path(job.files["model"]))
+    encoder = load_checkpoint(Path(job.files["model"])).encoder.eval()
     writer = Writer(encoder, VocabularyHead(encoder.config), tokenizer, Shifted()).to(job.device).eval()
     writer.never[writer.end] = True
     sources = [tokenizer.assemble(each.token_ids) for each in tokenizer.tokenize(texts(job.files["texts"]))]

@@ -17,9 +17,7 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 def prepare(job: Job) -> Callable[[Ask], Measure]:
     """Weights in the precision asked for, texts sorted by length as the package does it."""
     package = needed("sentence_transformers")
-    model = package.SentenceTransformer(
-        job.files["model"], device=job.device, model_kwargs={"dtype": DTYPES[job.way]}
-    )
+    model = package.SentenceTransformer(job.files["model"], device=job.device, model_kwargs={"dtype": DTYPES[job.way]})
     model.max_seq_length = job.options["max_length"]
     given = texts(job.files["texts"])
 

@@ -1,5 +1,6 @@
 """ONNX Runtime from text to vector: the encoder with pooling and norm as one graph, in float32 or dynamic int8."""
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,9 @@ def prepare(job: Job) -> Callable[[Ask], Measure]:
 
 def exported(job: Job, transformers: Any, tokenizer: Any) -> Path:
     """The graph in a file, made again only where it is not there yet."""
-    folder = Path(job.files["scratch"]).parent / "onnx"
+    model = Path(job.files["model"])
+    told = f"{model} {(model / 'model.safetensors').stat().st_mtime_ns}"
+    folder = Path(job.files["scratch"]).parents[1] / "onnx" / hashlib.sha256(told.encode()).hexdigest()[:12]
     folder.mkdir(parents=True, exist_ok=True)
     whole, small = folder / "float32.onnx", folder / "int8.onnx"
     if not whole.exists():

@@ -94,6 +94,7 @@ class Pair(torch.nn.Module):
         )
         self.generator, self.discriminator = ElectraForMaskedLM(small), ElectraForPreTraining(large)
         self.generator.electra.embeddings = self.discriminator.electra.embeddings
+        self.generator.generator_lm_head.weight = self.discriminator.electra.embeddings.word_embeddings.weight
 
     def forward(self, ids: Tensor, labels: Tensor, original: Tensor) -> Tensor:
         """The sum of both losses; a token that was drawn right counts as not replaced."""

@@ -17,7 +17,9 @@ def prepare(job: Job) -> Callable[[Ask], Measure]:
     """Vectors of length 1, so that dot products are cosines."""
     vectors, queries = np.load(job.files["vectors"]), np.load(job.files["queries"])
     if job.system == "numpy":
-        return measured(job, vectors, queries, lambda: vectors, lambda index, some: brute(index, some, job.options["top"]))
+        return measured(
+            job, vectors, queries, lambda: vectors, lambda index, some: brute(index, some, job.options["top"])
+        )
     faiss = needed("faiss")
     faiss.omp_set_num_threads(job.threads)
     return measured(

@@ -23,7 +23,7 @@ def prepare(job: Job) -> Callable[[Ask], Measure]:
 
 def train(job: Job, given: list[str], ask: Ask) -> Measure:
     """One epoch, from texts and a checkpoint to the last update."""
-    package, losses = needed("sentence_transformers"), needed("sentence_transformers.losses")
+    package, losses = needed("sentence_transformers"), needed("sentence_transformers.sentence_transformer.losses")
     stop = Stop(job)
     model = package.SentenceTransformer(job.files["model"], device=job.device, model_kwargs={"dtype": torch.float32})
     model.max_seq_length = job.options["max_length"]
@@ -54,5 +54,3 @@ def train(job: Job, given: list[str], ask: Ask) -> Measure:
         trainer.remove_callback(PrinterCallback)
         trainer.train()
     return stop.watch.measure()
-
-

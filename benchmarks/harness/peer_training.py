@@ -147,7 +147,9 @@ def tag(job: Job, train: Given, _: Given | None, ask: Ask) -> Measure:
     """A tag a character; nothing is measured of what was learned, which needs more than the Trainer has."""
     stop = Stop(job)
     set_seed(ask.round)
-    numbers = {name: number for number, name in enumerate(sorted({tag for row in train for tag in row["tags"]} | {"O"}))}
+    numbers = {
+        name: number for number, name in enumerate(sorted({tag for row in train for tag in row["tags"]} | {"O"}))
+    }
     tokenizer = AutoTokenizer.from_pretrained(job.files["model"])
     with tempfile.TemporaryDirectory() as scratch:
         trainer = Trainer(

@@ -1,4 +1,4 @@
-"""What the harness and its processes tell each other, one JSON object a line. Standard library only: peers read it too."""
+"""What the harness and its processes tell each other, one JSON object a line; the standard library is enough for it."""
 
 import json
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ class Ask:
 
 @dataclass(frozen=True)
 class Measure:
-    """What a round took and gave: seconds of the clock and of all threads, peak bytes, tokens if the task counts its own.
+    """What a round took and gave: seconds of the clock and of all threads, peak bytes, its own count of tokens.
 
     `figures` are named numbers (accuracy, recall@10).
     """

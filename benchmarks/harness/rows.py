@@ -30,7 +30,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Row:
-    """A contender at its best setting. `pace` is work a second: tokens where the task counts them, else whole rounds."""
+    """A contender at its best setting. `pace` is work a second: tokens where rounds count them, else whole rounds."""
 
     case: str
     system: str

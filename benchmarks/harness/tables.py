@@ -8,8 +8,6 @@ from harness.goals import Ratio, Verdict
 from harness.rows import Row
 from recording import table
 
-COLUMNS = ("seconds", "spread", "CPU s", "texts/s", "tokens/s", "MFU", "peak MB")
-
 
 def results_table(rows: Sequence[Row], cases: Mapping[str, Case]) -> str:
     """Every row, with what must be true beside ours."""
@@ -57,7 +55,7 @@ def cells_of(row: Row, rows: Sequence[Row], cases: Mapping[str, Case]) -> dict[s
         "tokens/s": number(row.tokens_per_second),
         "MFU": "" if row.utilisation is None else f"{row.utilisation:.0%}",
         "peak MB": "" if row.peak_mb is None else f"{row.peak_mb:.0f}",
-        "quality": row.missing and f"missing: {row.missing}" or quality(row),
+        "quality": f"missing: {row.missing}" if row.missing else quality(row),
         "× best peer": "" if row.ratio is None else f"{row.ratio:.2f} ({row.peer})",
         "must": must(row, rows, cases),
     }
