@@ -8,6 +8,7 @@ stderr; stdout belongs to the answers.
 
 import os
 import resource
+import signal
 import sys
 import time
 import traceback
@@ -48,6 +49,7 @@ Round = Callable[[Ask], Measure]
 
 def main() -> None:
     """Answer until nothing more is asked."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the harness ends its processes itself
     out = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)
     job = read_job(sys.stdin.readline())

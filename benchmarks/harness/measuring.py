@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -158,7 +159,7 @@ class Turns:
             return None
 
     def _miss(self, entries: list[Entry], reason: str) -> None:
-        last = reason.strip().splitlines()[-1]
+        last = without_folders(reason.strip().splitlines()[-1])
         self.say(f"  {entries[0].system} {entries[0].way}: {last}")
         for entry in entries:
             entry.missing = last
@@ -188,6 +189,11 @@ class Turns:
                     entry.figures.update(figures)
         for path in paths.values():
             path.unlink(missing_ok=True)
+
+
+def without_folders(text: str) -> str:
+    """A message with the last part of every path: where things lie is this machine's business."""
+    return re.sub(r"(?:/[^\s/'\"]+)+/([^\s/'\"]+)", r"\1", text)
 
 
 def cosines(vectors: np.ndarray, exact: np.ndarray) -> dict[str, float]:

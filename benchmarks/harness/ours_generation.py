@@ -48,15 +48,15 @@ def reading_again(
     """All samples packed, each read from its beginning for every token."""
     texts = [source for source in sources for _ in range(count)]
     written = np.empty((len(texts), 0), dtype=np.int32)
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator(writer.head.bias.device).manual_seed(seed)
     for _ in range(target):
-        batch = pack([joined(source, ids) for source, ids in zip(texts, written, strict=True)])
+        batch = pack([joined(source, ids) for source, ids in zip(texts, written, strict=True)]).to(generator.device)
         with torch.inference_mode():
             states = writer.encoder(batch, PrefixLM(), rows=batch.cu_seqlens[1:].long() - 1)[-1]
             scores = writer.head.scores(states, writer.encoder.embeddings.token.weight)
             best, places = scores.masked_fill(writer.never, -torch.inf).topk(top_k)
             chosen = places.gather(1, torch.multinomial(best.softmax(1), 1, generator=generator))
-        written = np.concatenate([written, chosen.numpy().astype(np.int32)], axis=1)
+        written = np.concatenate([written, chosen.cpu().numpy().astype(np.int32)], axis=1)
 
 
 def joined(source: Example, ids: np.ndarray) -> Example:

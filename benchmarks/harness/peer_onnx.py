@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from harness.child import Watch
 from harness.files import texts
 from harness.peers import needed
-from harness.protocol import Ask, Job, Measure
+from harness.protocol import Ask, Job, Measure, Missing
 
 WARM = 64
 
@@ -33,6 +33,8 @@ class Vectors(nn.Module):
 
 def prepare(job: Job) -> Callable[[Ask], Measure]:
     """Export once, quantise if asked to, open a session with as many threads as everyone has."""
+    if job.device != "cpu":
+        raise Missing("measured on CPUs only")
     runtime, transformers = needed("onnxruntime"), needed("transformers")
     needed("onnxscript")
     tokenizer = transformers.AutoTokenizer.from_pretrained(job.files["model"])

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,15 +56,18 @@ class Process:
         )
 
     def __enter__(self) -> "Process":
-        self._send(written(self.job))
-        answer = self._answer()
-        if answer.missing is not None:
-            self.close()
-            raise Missing(answer.missing)
+        try:
+            self._send(written(self.job))
+            answer = self._answer()
+            if answer.missing is not None:
+                raise Missing(answer.missing)
+        except BaseException:
+            self.close(at_once=True)
+            raise
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.close(at_once=kind is not None)
 
     def run(self, ask: Ask) -> Measure:
         """One round.
@@ -76,11 +80,14 @@ class Process:
         assert measure is not None
         return measure
 
-    def close(self) -> None:
-        """End the process; it ends by itself when nothing more can be asked."""
+    def close(self, *, at_once: bool = False) -> None:
+        """End the process; it ends by itself when nothing more can be asked, unless it must `at_once`."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.close()
+        if at_once:
+            self._process.kill()
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
         try:
             self._process.wait(timeout=20)
         except subprocess.TimeoutExpired:
@@ -103,7 +110,6 @@ class Process:
             raise Failed(self._death())
         answer = read_answer(line)
         if answer.failed is not None:
-            self.close()
             raise Failed(answer.failed[-LAST_WORDS:])
         return answer
 

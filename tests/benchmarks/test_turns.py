@@ -7,8 +7,8 @@ import pytest
 
 from harness import measuring
 from harness.cases import Case, Contender, Source
-from harness.measuring import Site, Turns, cosines
-from harness.processes import Failed, Interpreters
+from harness.measuring import Site, Turns, cosines, without_folders
+from harness.processes import Failed, Interpreters, Process
 from harness.protocol import Ask, Job, Measure, Missing
 from harness.state import State, fingerprint
 
@@ -93,6 +93,26 @@ def test_vectors_are_compared_with_the_reference_or_ours_in_float32(turns) -> No
         assert half.figures["smallest cosine"] == pytest.approx(np.cos(0.1))
         assert half.figures["mean cosine"] == pytest.approx((1 + np.cos(0.1)) / 2)
         assert whole.figures == {}
+
+
+def test_messages_name_no_folder() -> None:
+    assert without_folders("No such file: '/home/me/x/a.json' (/b)") == "No such file: 'a.json' (/b)"
+
+
+def test_a_process_that_fails_goes_on_and_one_that_ends_is_told(tmp_path: Path) -> None:
+    script = tmp_path / "python"
+    ready = json.dumps({"ready": True, "measure": None, "missing": None, "failed": None})
+    failed = json.dumps({"ready": False, "measure": None, "missing": None, "failed": "no"})
+    script.write_text(f"#!/bin/sh\nread job; echo '{ready}'\nread ask; echo '{failed}'\nread ask; exit 3\n")
+    script.chmod(0o755)
+    job = Job("bertsmith", "encode", "float32", {}, {}, 1)
+    with Process(Interpreters(ours=script), job) as process:
+        with pytest.raises(Failed, match="no"):
+            process.run(Ask({}, 0))
+        with pytest.raises(Failed, match="exit code 3"):
+            process.run(Ask({}, 1))
+        with pytest.raises(Failed, match="exit code 3"):
+            process.run(Ask({}, 2))
 
 
 def test_cosines_of_vectors_of_any_length() -> None:
