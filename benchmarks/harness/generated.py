@@ -44,10 +44,10 @@ class Writer:
         return made
 
     def corpus(self, characters: int) -> list[str]:
-        """Paragraphs of a hundred characters, blank lines between documents of five."""
+        """Paragraphs of a hundred characters, blank lines between documents of twenty."""
         made: list[str] = []
         for number in range(max(1, characters // 100)):
-            made += [""] if number % 5 == 0 and number else []
+            made += [""] if number % 20 == 0 and number else []
             made.append("".join(self.drawn(99)) + "。")
         return made
 

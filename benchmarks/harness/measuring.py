@@ -69,7 +69,7 @@ def materials(case: Case, site: Site) -> dict[str, Any]:
     options = {
         "sources": {name: asdict(source) for name, source in case.sources.items()},
         "model": case.model,
-        "encoder": None if site.encoder is None else str(site.encoder),
+        "encoder": str(site.encoder) if "model" in case.needs else None,
         "data": None if site.data is None else str(site.data),
         "quick": site.quick,
         "max_length": case.options.get("max_length", 512),

@@ -158,7 +158,7 @@ def pretrained(job: Job) -> Run:
         "corpus": {"paths": [job.files["corpus"]], "held_out_share": 0.0},
         "shards": str(scratch / "shards"),
         "texts": {"batch_size": options["batch_size"], "max_length": options["max_length"]},
-        "objective": {"arrange": {"kind": "full_sentences"}},
+        "objective": {"arrange": {"kind": "block"}},
         "optimizer": {"lr": options["lr"], "schedule": {"kind": "linear", "warmup": 0.1}},
         "budget": {"epochs": None, "max_steps": total},
         "snapshot_every": 10 * total,

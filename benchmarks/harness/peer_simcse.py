@@ -25,7 +25,12 @@ def train(job: Job, given: list[str], ask: Ask) -> Measure:
     """One epoch, from texts and a checkpoint to the last update."""
     package, losses = needed("sentence_transformers"), needed("sentence_transformers.sentence_transformer.losses")
     stop = Stop(job)
-    model = package.SentenceTransformer(job.files["model"], device=job.device, model_kwargs={"dtype": torch.float32})
+    model = package.SentenceTransformer(
+        job.files["model"],
+        device=job.device,
+        model_kwargs={"dtype": torch.float32},
+        model_card_data=package.SentenceTransformerModelCardData(generate_widget_examples=False),
+    )
     model.max_seq_length = job.options["max_length"]
     copies = needed("datasets").Dataset.from_dict({"anchor": given, "positive": given})
     with tempfile.TemporaryDirectory() as scratch:

@@ -137,6 +137,7 @@ def surroundings(system: str, threads: int) -> Mapping[str, str]:
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
         "ORT_DISABLE_TELEMETRY": "1",
+        "TRANSFORMERS_VERBOSITY": "error",
         "PYTHONWARNINGS": "ignore",
     }
     if system != "bertsmith":

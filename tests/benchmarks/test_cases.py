@@ -67,9 +67,9 @@ def test_generated_names_and_corpora() -> None:
     for words, tags in writer.tagged(20):
         assert len(words) == len(tags)
         assert tags.count("B-NAME") == tags.count("I-NAME") == 1
-    lines = writer.corpus(1200)
-    assert [place for place, line in enumerate(lines) if not line] == [5, 11]
-    assert sum(map(len, lines)) == 1200
+    lines = writer.corpus(4100)
+    assert [place for place, line in enumerate(lines) if not line] == [20, 41]
+    assert sum(map(len, lines)) == 4100
 
 
 def test_peak_memory_is_known() -> None:
