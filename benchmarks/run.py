@@ -2,7 +2,7 @@
 
     python benchmarks/run.py                    every case, sized for 20 minutes on two quiet cores
     python benchmarks/run.py --full             no limit: up to a million texts, whole trainings over seeds
-    python benchmarks/run.py --quick            a minute or two, tiny models: to see that it runs; worth nothing else
+    python benchmarks/run.py --quick            a minute or two, some cases on tiny models: to see that it runs
     python benchmarks/run.py --only encode-zh   some cases; --list says which there are
     python benchmarks/run.py --data PATH        real texts (classification/, sts/, raw/...) in place of generated ones
 
@@ -23,8 +23,8 @@ from typing import Any
 
 import recording
 from choices import real_encoder
-from harness.cases import Case, Mode, all_cases
-from harness.measuring import Site, ceilings, measured, to_stderr
+from harness.cases import FOR_QUICK, Case, Mode, all_cases
+from harness.measuring import Site, ceilings, measured, stamp, to_stderr
 from harness.processes import PEERS, ROOT, Failed, Interpreters
 from harness.rows import Row, rows_of
 from harness.state import State, fingerprint
@@ -104,7 +104,8 @@ def runnable(only: Sequence[str] | None, cases: Mapping[str, Case], site: Site) 
         if name not in cases:
             sys.exit(f"{name}: not one of --list ({', '.join(cases)})")
     chosen = []
-    for name in only or cases:
+    usual = FOR_QUICK if site.quick else tuple(cases)
+    for name in only or usual:
         missing = site.missing(cases[name])
         if missing is None:
             chosen.append(cases[name])
@@ -125,7 +126,7 @@ def identity(mode: Mode, chosen: Sequence[Case], site: Site) -> dict[str, Any]:
         "data": str(site.data),
         "model": str(site.encoder),
         "systems": site.systems,
-        "code": fingerprint(ROOT / "src", ROOT / "benchmarks/harness"),
+        "code": [stamp(), fingerprint(ROOT / "src", ROOT / "benchmarks/harness")],
         "peers": [str(site.interpreters.peers), peers_versions(site)],
     }
 

@@ -1,7 +1,7 @@
 """What is measured: cases, who is measured at them, and what must be true."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from harness.goals import Close, Flat, Goal, Limit, Ratio
@@ -75,7 +75,7 @@ class Scale:
 def all_cases(mode: Mode) -> list[Case]:
     """Every case, in the order they are run."""
     scale = Scale(mode)
-    return [
+    cases = [
         *encoding(scale),
         *fine_tuning(scale),
         simcse(scale),
@@ -88,6 +88,29 @@ def all_cases(mode: Mode) -> list[Case]:
         quality_of_encoding(scale),
         *(quality_of_training(scale) if mode == "full" else ()),
     ]
+    return [quick(case) for case in cases] if mode == "quick" else cases
+
+
+FOR_QUICK = (
+    "encode-zh",
+    "finetune-zh-32",
+    "simcse",
+    "tagging",
+    "pretrain-mlm",
+    "pretrain-electra",
+    "generate",
+    "search",
+    "curve",
+    "startup",
+)
+"""One of a kind: what `--quick` runs unless it is told otherwise."""
+
+
+def quick(case: Case) -> Case:
+    """A case with each peer in one of its ways only."""
+    first = {each.system: each for each in reversed(case.contenders)}
+    kept = [each for each in case.contenders if each.system == "bertsmith" or each is first[each.system]]
+    return replace(case, contenders=tuple(kept))
 
 
 ENCODERS = (

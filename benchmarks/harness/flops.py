@@ -39,7 +39,7 @@ def amount_of(
     if task == "pretrain":
         return {"operations_per_token": pretraining_per_token(config, options)}
     if task == "generate":
-        return {"texts": facts["texts"] * options["samples"]}
+        return written(config, facts, options)
     if task == "search":
         return {"texts": facts["texts"]}
     return {}
@@ -61,6 +61,17 @@ def trained(config: Mapping[str, Any], facts: Mapping[str, Any], *, times: int) 
     """Passes there and back over all texts."""
     found = once(config, facts, times=times)
     return {**found, "operations": (1 + BACKWARD) * found["operations"]}
+
+
+def written(config: Mapping[str, Any], facts: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, float]:
+    """Sources read once, then every token of every sample once: it looks at its source and at what stands before it."""
+    samples, target = options["samples"], options["target"]
+    tokens = facts["texts"] * samples * target
+    seen = samples * target * facts["tokens"] + facts["texts"] * samples * target * (target + 1) // 2
+    operations = encoder_operations(config, tokens=facts["tokens"], squares=facts["squares"])
+    operations += encoder_operations(config, tokens=tokens, squares=seen)
+    operations += vocabulary_operations(config, tokens=tokens)
+    return {"texts": facts["texts"] * samples, "operations_per_token": operations / tokens}
 
 
 def pretraining_per_token(config: Mapping[str, Any], options: Mapping[str, Any]) -> float:

@@ -94,7 +94,8 @@ class Maker:
             return Path(self.options["encoder"])
         if name == CHINESE:
             return resolve(CHINESE)
-        folder = self.folder.parent / f"{name}{'-quick' if self.options['quick'] else ''}"
+        size = "quick" if self.options["quick"] else "whole"
+        folder = self.folder.parent / f"{name}-{size}-{self.options['stamp']}"
         if not (folder / "modules.json").exists():
             tokenizer = Tokenizer.from_folder(resolve(CHINESE))
             shape = QUICK if self.options["quick"] else SHAPES[name]

@@ -16,11 +16,14 @@ import numpy as np
 
 from harness.cases import Case, Contender
 from harness.flops import amount_of
-from harness.processes import Failed, Interpreters, Process
+from harness.processes import ROOT, Failed, Interpreters, Process
 from harness.protocol import Ask, Job, Missing
 from harness.rows import Entry, too_slow
+from harness.state import fingerprint
 
 Say = Callable[[str], None]
+HERE = Path(__file__).parent
+CHINESE = ROOT / "src/bertsmith/assets/encoders/tiny-zh"
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ def materials(case: Case, site: Site) -> dict[str, Any]:
         "data": None if site.data is None else str(site.data),
         "quick": site.quick,
         "max_length": case.options.get("max_length", 512),
+        "stamp": stamp(),
     }
     key = hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()[:12]
     folder = site.work / "materials" / f"{case.name}-{key}"
@@ -83,6 +87,11 @@ def materials(case: Case, site: Site) -> dict[str, Any]:
             process.run(Ask({}, 0))
     found: dict[str, Any] = json.loads(facts.read_text(encoding="utf-8"))
     return found
+
+
+def stamp() -> str:
+    """Hash of all that files are made by: code, and the encoder whose vocabulary the Chinese models have."""
+    return fingerprint(*(HERE / f"{name}.py" for name in ("materials", "generated")), *sorted(CHINESE.iterdir()))
 
 
 class Turns:

@@ -11,6 +11,10 @@ SLOWER = 1.15
 """A setting that takes so many times the best one's time in the first round is not tried again."""
 
 
+PRECISIONS = {"memory": "float32", "reading again": "float32"}
+"""Of ways that are not called after theirs."""
+
+
 @dataclass
 class Entry:
     """A contender in one setting: what its rounds took, or why there are none."""
@@ -109,7 +113,7 @@ def row_of(entry: Entry, case: Mapping[str, Any], ceilings: Mapping[str, float])
     counted = entry.measures[0].tokens
     tokens = counted if counted is not None else amount.get("tokens")
     operations = amount.get("operations") if counted is None else amount.get("operations_per_token", 0) * counted
-    ceiling = ceilings.get(entry.way)
+    ceiling = ceilings.get(PRECISIONS.get(entry.way, entry.way))
     return Row(
         case=case["name"],
         system=entry.system,

@@ -42,10 +42,10 @@ class State:
         return self.folder / CASES / f"{name}.json"
 
 
-def fingerprint(*folders: Path) -> str:
-    """Hash of the Python files of folders: other code is another run."""
+def fingerprint(*places: Path) -> str:
+    """Hash of files, of folders that of their Python files: other code is another run."""
     told = hashlib.sha256()
-    for folder in folders:
-        for path in sorted(folder.rglob("*.py")):
+    for place in places:
+        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
             told.update(path.read_bytes())
     return told.hexdigest()[:12]

@@ -50,6 +50,15 @@ def test_electra_adds_its_generator() -> None:
     assert pretraining_per_token(CONFIG, options) == pytest.approx(3 * (by_hand(6) / 6 + generator + 0.5 * head))
 
 
+def test_writing_reads_sources_once_and_every_token_once() -> None:
+    found = amount_of("generate", CONFIG, FACTS, {"samples": 3, "target": 2})
+    one_token = 3 * (4 * 2 * 4 * 4 + 2 * 2 * 4 * 8) + 2 * 4 * 4 + 2 * 4 * 10
+    looks = [length + step for length in (2, 3) for _ in range(3) for step in (1, 2)]
+    total = by_hand(2) + by_hand(3) + len(looks) * one_token + 3 * 4 * 4 * sum(looks)
+    assert found["texts"] == 6
+    assert found["operations_per_token"] == pytest.approx(total / 12)
+
+
 def test_other_tasks_claim_no_operations() -> None:
-    assert amount_of("generate", CONFIG, FACTS, {"samples": 3}) == {"texts": 6}
+    assert amount_of("search", CONFIG, FACTS, {}) == {"texts": 2}
     assert amount_of("startup", CONFIG, FACTS, {}) == {}
