@@ -12,6 +12,7 @@ from bertsmith.recipes import SentenceBundle, load_sentence_bundle
 from harness.child import Watch
 from harness.files import endless, texts
 from harness.protocol import Ask, Job, Measure
+from harness.vectors import measured
 
 WARM = 64
 Run = Callable[[Ask], Measure]
@@ -34,16 +35,7 @@ def at_once(job: Job, bundle: SentenceBundle, device: torch.device) -> Run:
     """All vectors in one array."""
     given = texts(job.files["texts"])
     bundle.encode(given[:WARM], device=device)
-
-    def run(ask: Ask) -> Measure:
-        watch = Watch(job.device)
-        encoded = bundle.encode(given, device=device)
-        watch.stop()
-        if ask.keep:
-            np.save(ask.keep, encoded.vectors)
-        return watch.measure()
-
-    return run
+    return measured(job, lambda _: bundle.encode(given, device=device).vectors)
 
 
 def streamed(job: Job, bundle: SentenceBundle, device: torch.device) -> Run:

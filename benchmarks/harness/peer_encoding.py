@@ -5,10 +5,10 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from harness.child import Watch
 from harness.files import texts
 from harness.peers import needed
 from harness.protocol import Ask, Job, Measure
+from harness.vectors import measured
 
 WARM = 64
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -27,12 +27,4 @@ def prepare(job: Job) -> Callable[[Ask], Measure]:
 
     encoded(given[:WARM], 32)
 
-    def run(ask: Ask) -> Measure:
-        watch = Watch(job.device)
-        vectors = encoded(given, ask.setting["batch"])
-        watch.stop()
-        if ask.keep:
-            np.save(ask.keep, vectors)
-        return watch.measure()
-
-    return run
+    return measured(job, lambda setting: encoded(given, setting["batch"]))

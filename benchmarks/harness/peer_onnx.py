@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from harness.child import Watch
 from harness.files import texts
 from harness.peers import needed
 from harness.protocol import Ask, Job, Measure, Missing
+from harness.vectors import measured
 
 WARM = 64
 
@@ -54,15 +54,7 @@ def prepare(job: Job) -> Callable[[Ask], Measure]:
 
     encoded(given[:WARM], 32)
 
-    def run(ask: Ask) -> Measure:
-        watch = Watch()
-        vectors = encoded(given, ask.setting["batch"])
-        watch.stop()
-        if ask.keep:
-            np.save(ask.keep, vectors)
-        return watch.measure()
-
-    return run
+    return measured(job, lambda setting: encoded(given, setting["batch"]))
 
 
 def exported(job: Job, transformers: Any, tokenizer: Any) -> Path:

@@ -3,7 +3,6 @@
 Texts are the corpus cut into full lengths, so that no token is padding.
 """
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,11 @@ from transformers import (
     ElectraConfig,
     ElectraForMaskedLM,
     ElectraForPreTraining,
-    Trainer,
     set_seed,
 )
-from transformers.trainer_callback import PrinterCallback
 
 from harness.child import Watch
-from harness.peer_training import Rows, Stop, arguments, quiet
+from harness.peer_training import Rows, Stop, quiet, trained
 from harness.protocol import Ask, Job, Measure
 
 WEIGHT = 50.0
@@ -57,16 +54,10 @@ def masked(job: Job, tokenizer: Any, texts: Rows, ask: Ask) -> Measure:
     """Scores over the vocabulary for every token, as BertForMaskedLM computes them."""
     set_seed(ask.round)
     stop = Stop(job, after=job.options["warm"])
-    with tempfile.TemporaryDirectory() as scratch:
-        trainer = Trainer(
-            model=BertForMaskedLM.from_pretrained(job.files["model"], dtype=torch.float32),
-            args=arguments(job, ask, scratch),
-            train_dataset=texts,
-            data_collator=DataCollatorForLanguageModeling(tokenizer, mlm_probability=job.options["masked"]),
-            callbacks=[stop],
-        )
-        trainer.remove_callback(PrinterCallback)
-        trainer.train()
+    model = BertForMaskedLM.from_pretrained(job.files["model"], dtype=torch.float32)
+    trained(
+        job, ask, model, texts, DataCollatorForLanguageModeling(tokenizer, mlm_probability=job.options["masked"]), stop
+    )
     return stop.watch.measure(tokens=stop.counted * job.options["batch_size"] * job.options["max_length"])
 
 

@@ -73,24 +73,31 @@ def classify(job: Job, train: Given, test: Given | None, ask: Ask) -> Measure:
     model = AutoModelForSequenceClassification.from_pretrained(
         job.files["model"], num_labels=len(names), dtype=torch.float32
     )
+    data = tokenized(train, job, tokenizer, names)
+    trainer = trained(job, ask, model, data, DataCollatorWithPadding(tokenizer), stop)
+    figures = {}
+    if test is not None:
+        answers = trainer.predict(tokenized(test, job, tokenizer, names))
+        figures["accuracy"] = 100 * float(np.mean(answers.predictions.argmax(-1) == answers.label_ids))
+    return stop.watch.measure(figures=figures)
+
+
+def trained(job: Job, ask: Ask, model: nn.Module, data: Rows, collator: Any, stop: Stop) -> Trainer:
+    """One training, which says nothing and leaves nothing behind."""
     with tempfile.TemporaryDirectory() as scratch:
         trainer = Trainer(
             model=model,
             args=arguments(job, ask, scratch),
-            train_dataset=tokenized(train, job, tokenizer, names),
-            data_collator=DataCollatorWithPadding(tokenizer),
+            train_dataset=data,
+            data_collator=collator,
             callbacks=[stop],
         )
         trainer.remove_callback(PrinterCallback)
         trainer.train()
-        figures = {}
-        if test is not None:
-            answers = trainer.predict(tokenized(test, job, tokenizer, names))
-            figures["accuracy"] = 100 * float(np.mean(answers.predictions.argmax(-1) == answers.label_ids))
-    return stop.watch.measure(figures=figures)
+    return trainer
 
 
-def arguments(job: Job, ask: Ask, scratch: str, **more: Any) -> TrainingArguments:
+def arguments(job: Job, ask: Ask, scratch: str) -> TrainingArguments:
     """The case in the Trainer's words; fused AdamW is its fastest optimiser."""
     grouped = ask.setting.get("group_by_length", False)
     return TrainingArguments(
@@ -111,7 +118,7 @@ def arguments(job: Job, ask: Ask, scratch: str, **more: Any) -> TrainingArgument
         report_to="none",
         disable_tqdm=True,
         seed=ask.round,
-        **{"num_train_epochs": job.options.get("epochs", 1), **more},
+        num_train_epochs=job.options.get("epochs", 1),
     )
 
 
@@ -151,16 +158,8 @@ def tag(job: Job, train: Given, _: Given | None, ask: Ask) -> Measure:
         name: number for number, name in enumerate(sorted({tag for row in train for tag in row["tags"]} | {"O"}))
     }
     tokenizer = AutoTokenizer.from_pretrained(job.files["model"])
-    with tempfile.TemporaryDirectory() as scratch:
-        trainer = Trainer(
-            model=Tagger(job.files["model"], len(numbers)),
-            args=arguments(job, ask, scratch),
-            train_dataset=tagged(train, job, tokenizer, numbers),
-            data_collator=DataCollatorForTokenClassification(tokenizer),
-            callbacks=[stop],
-        )
-        trainer.remove_callback(PrinterCallback)
-        trainer.train()
+    model, data = Tagger(job.files["model"], len(numbers)), tagged(train, job, tokenizer, numbers)
+    trained(job, ask, model, data, DataCollatorForTokenClassification(tokenizer), stop)
     return stop.watch.measure()
 
 

@@ -47,7 +47,7 @@ def test_quick_tries_every_task_and_every_system() -> None:
 
 def test_peers_read_no_bertsmith() -> None:
     """Their environment has none; what they share with us needs the standard library, numpy and torch."""
-    shared = ("child", "protocol", "files", "neighbours", "peers")
+    shared = ("child", "protocol", "files", "neighbours", "peers", "vectors")
     for path in [*HARNESS.glob("peer_*.py"), *(HARNESS / f"{name}.py" for name in shared)]:
         assert "bertsmith" not in [line.split()[1].split(".")[0] for line in imports(path)], path.name
 
