@@ -3,9 +3,10 @@
 python benchmarks/contrast.py --data PATH --model tiny-zh --seeds 3 --notebook runs/contrast.jsonl
 
 PATH holds `sts/zh_stsb_cnsd`, `matching/zh_lcqmc`, `matching/zh_atec`, `matching/zh_afqmc` and
-`matching/zh_snli_cnsd`. Single texts are those of STS-B train and AFQMC train that stand in no evaluation file;
-triplets are CNSD's, scored pairs STS-B train. Measured: Spearman on STS-B test, LCQMC dev and ATEC with P1 to P4,
-mean and standard deviation over seeds. A line of the notebook is a finished run; started again, those are not repeated.
+`matching/zh_snli_cnsd`. Single texts are those of STS-B train, LCQMC dev and AFQMC train that stand in no evaluation
+file, a third of each where they are bounded: SimCSE needs texts like those it is measured on. Triplets are CNSD's,
+scored pairs STS-B train. Measured: Spearman on STS-B test, LCQMC test and ATEC with P1 to P4, mean and standard
+deviation over seeds. A line of the notebook is a finished run; started again, those are not repeated.
 """
 
 import argparse
@@ -38,15 +39,17 @@ class Sets:
 def prepared(data: Path, folder: Path, *, pairs: int | None, texts: int | None) -> Sets:
     """Write what has to be joined or cut; `pairs` and `texts` bound the sizes."""
     stsb, atec, snli = data / "sts/zh_stsb_cnsd", data / "matching/zh_atec", data / "matching/zh_snli_cnsd"
-    measured = {"STS-B": stsb / "test.tsv", "LCQMC": data / "matching/zh_lcqmc/dev.tsv"}
-    measured["ATEC"] = folder / "atec.tsv"
-    write_lines(measured["ATEC"], islice(lines(atec / "all.tsv.gz"), None if pairs is None else pairs + 1))
-    known = {text for path in measured.values() for text in texts_of(lines(path))}
-    found = [*texts_of(lines(stsb / "train.tsv")), *texts_of(lines(data / "matching/zh_afqmc/train.tsv.gz"))]
-    kept = [text for text in dict.fromkeys(found) if text not in known]
-    random = np.random.default_rng(0)
-    rows = random.permutation(len(kept))[: texts or len(kept)]
-    write_lines(folder / "texts.txt", (kept[row] for row in rows))
+    lcqmc = data / "matching/zh_lcqmc"
+    measured = {"STS-B": stsb / "test.tsv", "LCQMC": folder / "lcqmc.tsv", "ATEC": folder / "atec.tsv"}
+    for name, path in (("LCQMC", lcqmc / "test.tsv"), ("ATEC", atec / "all.tsv.gz")):
+        write_lines(measured[name], islice(lines(path), None if pairs is None else pairs + 1))
+    known = {text for path in (*measured.values(), stsb / "dev.tsv") for text in texts_of(lines(path))}
+    random, kept = np.random.default_rng(0), []
+    for path in (stsb / "train.tsv", lcqmc / "dev.tsv", data / "matching/zh_afqmc/train.tsv.gz"):
+        new = [text for text in dict.fromkeys(texts_of(lines(path))) if text not in known]
+        rows = random.permutation(len(new))[: None if texts is None else texts // 3]
+        kept += [new[row] for row in rows]
+    write_lines(folder / "texts.txt", dict.fromkeys(kept))
     triplets = [*lines(snli / "triplets_dev.tsv"), *list(lines(snli / "triplets_test.tsv"))[1:]]
     write_lines(folder / "triplets.tsv", triplets)
     return Sets(stsb, (folder / "triplets.tsv",), folder / "texts.txt", measured)
@@ -123,7 +126,7 @@ def main() -> None:
     parser.add_argument("--notebook", type=Path, required=True)
     parser.add_argument("--rungs", nargs="+", choices=RUNGS, default=RUNGS)
     parser.add_argument("--texts", type=int, help="at most so many single texts")
-    parser.add_argument("--pairs", type=int, help="at most so many pairs of ATEC")
+    parser.add_argument("--pairs", type=int, help="at most so many pairs of LCQMC and of ATEC")
     parser.add_argument("--set", dest="settings", action="append", default=[], help="of every recipe")
     given = parser.parse_args()
     done = [json.loads(line) for line in given.notebook.read_text().splitlines()] if given.notebook.exists() else []

@@ -132,8 +132,14 @@ def test_doctor(capsys, monkeypatch):
     assert told.json["versions"]["bertsmith"]
     assert told.json["devices"][0]["device"] == "cpu"
     assert all(rate > 0 for rate in told.json["speed"].values())
+    paths = told.json["kernels"]["paths"]
+    assert (paths["attention_inference"]["active"], paths["attention_training"]["active"]) == ("fused", "explicit")
+    assert paths["precision"]["active"] == told.json["kernels"]["precision"]
+    assert {"optimizer", "dropout", "tokenizer", "neighbours", "threads", "allocator"} <= set(paths)
+    assert all(finding["active"] and finding["why"] for finding in paths.values())
     people = call(capsys, "doctor")
     assert people.code == 0
+    assert "attention_training             explicit (products written out" in people.out
     assert "torch" in people.out
 
 

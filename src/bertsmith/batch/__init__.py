@@ -11,14 +11,15 @@ from bertsmith.batch.example import Example
 
 if TYPE_CHECKING:
     from bertsmith.batch.layout import Layout
+    from bertsmith.batch.moving import moved, sent
     from bertsmith.batch.packed import PackedBatch, cut, in_order, pack, per_sequence
     from bertsmith.batch.steps import Steps
 
-__all__ = ["Example", "Layout", "PackedBatch", "Steps", "cut", "in_order", "pack", "per_sequence"]
+__all__ = ["Example", "Layout", "PackedBatch", "Steps", "cut", "in_order", "moved", "pack", "per_sequence", "sent"]
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = {"Layout": "layout", "Steps": "steps"}.get(name, "packed")
+    module = {"Layout": "layout", "Steps": "steps", "moved": "moving", "sent": "moving"}.get(name, "packed")
     return getattr(import_module(f"bertsmith.batch.{module}"), name)

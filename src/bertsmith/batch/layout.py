@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from bertsmith.batch.moving import moved
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -36,4 +38,4 @@ class Layout:
 
     def to(self, device: torch.device | str) -> "Layout":
         """Copy the boundaries to a device."""
-        return replace(self, cu_seqlens=self.cu_seqlens.to(device, non_blocking=True))
+        return replace(self, cu_seqlens=moved(self.cu_seqlens, device))

@@ -9,6 +9,7 @@ from jaxtyping import Int, Shaped
 from torch import Tensor
 
 from bertsmith.batch.example import Example
+from bertsmith.batch.moving import moved, sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +41,11 @@ class PackedBatch:
         """Copy the tensors to a device; the lengths stay on the host."""
         return replace(
             self,
-            token_ids=self.token_ids.to(device, non_blocking=True),
-            segment_ids=self.segment_ids.to(device, non_blocking=True),
-            position_ids=self.position_ids.to(device, non_blocking=True),
-            cu_seqlens=self.cu_seqlens.to(device, non_blocking=True),
-            order=None if self.order is None else self.order.to(device, non_blocking=True),
+            token_ids=moved(self.token_ids, device),
+            segment_ids=moved(self.segment_ids, device),
+            position_ids=moved(self.position_ids, device),
+            cu_seqlens=moved(self.cu_seqlens, device),
+            order=moved(self.order, device),
         )
 
 
@@ -80,17 +81,17 @@ def in_order(batch: PackedBatch, order: Sequence[int]) -> tuple[PackedBatch, Int
     places = np.empty_like(rows)
     places[rows] = np.arange(len(rows))
     device = batch.token_ids.device
-    taken = torch.from_numpy(rows).to(device)
-    moved = replace(
+    taken = sent(rows, device)
+    sorted_batch = replace(
         batch,
         token_ids=batch.token_ids[taken],
         segment_ids=batch.segment_ids[taken],
         position_ids=batch.position_ids[taken],
-        cu_seqlens=torch.tensor([*new_starts, batch.num_tokens], dtype=torch.int32, device=device),
+        cu_seqlens=sent(np.append(new_starts, batch.num_tokens).astype(np.int32), device),
         lengths=tuple(new_lengths.tolist()),
         order=None if batch.order is None else batch.order[taken],
     )
-    return moved, torch.from_numpy(places).to(device)
+    return sorted_batch, sent(places, device)
 
 
 def cut(batch: PackedBatch, max_tokens: int) -> Iterator[PackedBatch]:

@@ -8,6 +8,7 @@ from jaxtyping import Int, Shaped
 from torch import Tensor
 
 from bertsmith.batch.layout import Layout
+from bertsmith.batch.moving import sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +31,8 @@ class Steps:
         longest_first = np.argsort(-lengths, kind="stable")
         sizes = (lengths[None, :] > np.arange(lengths.max(initial=0))[:, None]).sum(1)
         rows = [starts[longest_first[:size]] + step for step, size in enumerate(sizes.tolist())]
-        order = torch.from_numpy(np.concatenate([*rows, np.zeros(0, dtype=np.int64)]))
-        return cls(order.to(device, non_blocking=True), tuple(sizes.tolist()))
+        order = np.concatenate([*rows, np.zeros(0, dtype=np.int64)])
+        return cls(sent(order, device), tuple(sizes.tolist()))
 
     @property
     def following(self) -> tuple[int, ...]:

@@ -18,7 +18,7 @@ SPEED_SECONDS = 8.0
 
 
 def doctor(*, common: CommonOptions | None = None) -> None:
-    """Show versions, devices, the kernels in use, and a ten-second speed check.
+    """Show versions, devices, which ways of computing are active and why, and a ten-second speed check.
 
     Example: bertsmith doctor --json
     """
@@ -34,6 +34,7 @@ def examine(device: Device) -> dict[str, Any]:
     """Gather everything `doctor` reports."""
     import torch
 
+    from bertsmith.cli.doctor_paths import active_paths
     from bertsmith.training import compute_dtype, resolve_device
 
     place = resolve_device(device)
@@ -45,6 +46,7 @@ def examine(device: Device) -> dict[str, Any]:
             "precision": str(compute_dtype("auto", place)).removeprefix("torch."),
             "cpu_capability": torch.backends.cpu.get_cpu_capability(),
             "threads": torch.get_num_threads(),
+            "paths": active_paths(place),
         },
         "speed": speed(place),
     }
@@ -121,7 +123,11 @@ def print_findings(findings: dict[str, Any]) -> None:
         rows = values if isinstance(values, list) else [values]
         for row in rows:
             for name, value in row.items():
-                print(f"  {name:28} {value if value is not None else _missing(name)}")
+                if name == "paths":
+                    for path, found in value.items():
+                        print(f"  {path:30} {found['active']} ({found['why']})")
+                else:
+                    print(f"  {name:30} {value if value is not None else _missing(name)}")
     sys.stdout.flush()
 
 

@@ -4,12 +4,14 @@ from bertsmith.encoder.checkpoint import Checkpoint, LoadReport, load_checkpoint
 from bertsmith.encoder.config import SHAPES, EncoderConfig, Learned, Rotary
 from bertsmith.encoder.encoder import Activations, Encoder, FirstPositions, HiddenStates, new_encoder
 from bertsmith.encoder.masks import AttentionMask, Bidirectional, Causal, Permutation, PrefixLM, RightToLeft
+from bertsmith.encoder.paths import AttentionPath
 from bertsmith.encoder.surgery import resize_tokens
 
 __all__ = [
     "SHAPES",
     "Activations",
     "AttentionMask",
+    "AttentionPath",
     "Bidirectional",
     "Causal",
     "Checkpoint",

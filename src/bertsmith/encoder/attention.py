@@ -1,4 +1,4 @@
-"""Attention over packed tokens: the kernel is chosen here, and only here are sequences rounded up."""
+"""Attention over packed tokens: every layer's entrance to the kernels, and those that compute in buckets."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -10,43 +10,60 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from bertsmith.batch import PackedBatch
-from bertsmith.encoder.buckets import AttentionPlan, Bucket, Grain, plan_attention
+from bertsmith.encoder.buckets import AttentionPlan, Bucket, Grain, Kernel, plan_attention
 from bertsmith.encoder.dropout import keep_mask, keep_scale
-from bertsmith.encoder.masks import AttentionMask, Bidirectional
+from bertsmith.encoder.masks import Bidirectional
 from bertsmith.encoder.memory import Memory, Shelf
+from bertsmith.encoder.paths import Need, Path
 from bertsmith.encoder.rounding import builds_kernels
+from bertsmith.encoder.unpadded import FlexPlan, VarlenPlan, attend_flex, attend_varlen, plan_flex, plan_varlen
 
 _CPU_TRAINING = Grain(rounding=16, area=1 << 17)
 _CPU_MIXED_TRAINING = Grain(rounding=32, area=1 << 17, multiple=32)
 _KEPT_BYTES = 1 << 26
 _CPU_INFERENCE = Grain(rounding=1, area=1 << 22)
-_DEVICE = Grain(rounding=64, area=1 << 26)
+_DEVICE = Grain(rounding=64, area=1 << 26, multiple=8)
 
 
-def plan(batch: PackedBatch, mask: AttentionMask, *, dropout: float) -> AttentionPlan:
-    """Choose the kernel for this device and this kind of pass, and group the sequences for it.
+Plan = AttentionPlan | VarlenPlan | FlexPlan
+"""What every layer does with one batch under one mask."""
 
-    On the CPU, products written out are several times faster than the fused kernel forward and
-    backward, and they draw the same dropout whether gradients are recorded or not; a pass without
-    either takes the fused kernel on sequences of equal length. Elsewhere: the fused kernel.
-    """
-    if batch.token_ids.device.type != "cpu":
-        return plan_attention(batch, mask, kernel="fused", grain=_DEVICE)
-    if torch.is_grad_enabled() or dropout > 0.0:
-        grain = _CPU_MIXED_TRAINING if builds_kernels(batch.token_ids.device) else _CPU_TRAINING
-        return plan_attention(batch, mask, kernel="explicit", grain=grain)
-    return plan_attention(batch, mask, kernel="fused", grain=_CPU_INFERENCE)
+
+def plan(batch: PackedBatch, need: Need, path: Path) -> Plan:
+    """Lay out one batch for a path (`paths.chosen`); in buckets, sequences must be in ascending order of length."""
+    match path:
+        case "varlen":
+            return plan_varlen(batch, need.mask)
+        case "flex":
+            return plan_flex(batch, need.mask)
+        case _:
+            return plan_attention(batch, need.mask, kernel=path, grain=_grain(path, need))
+
+
+def _grain(path: Kernel, need: Need) -> Grain:
+    if need.device.type != "cpu":
+        return _DEVICE
+    if path == "fused":
+        return _CPU_INFERENCE
+    return _CPU_MIXED_TRAINING if builds_kernels(need.device) else _CPU_TRAINING
 
 
 def attend(
-    qkv: Float[Tensor, "tokens 3 heads size"], plan: AttentionPlan, *, dropout: float
+    qkv: Float[Tensor, "tokens 3 heads size"], plan: Plan, *, dropout: float
 ) -> Float[Tensor, "tokens heads size"]:
     """Scaled dot-product attention inside each sequence (Vaswani et al. 2017, arXiv 1706.03762 §3.2.1).
 
     `qkv` holds queries, keys and values side by side, sequences in the plan's order; rows beyond
-    the plan's tokens are rounding and come out as zeros. `dropout` is the chance to drop an attention
-    probability; no kernel ignores it.
+    the plan's tokens are rounding, and nobody reads what comes of them. `dropout` is the chance to drop an
+    attention probability; no kernel ignores it.
+
+    Raises:
+        ValueError: the plan is for a kernel without dropout, and there is some.
     """
+    if isinstance(plan, VarlenPlan | FlexPlan):
+        if dropout > 0.0:
+            raise ValueError("the kernels on packed tokens drop nothing; plan for the fused one")
+        return attend_varlen(qkv, plan) if isinstance(plan, VarlenPlan) else attend_flex(qkv, plan)
     if plan.kernel == "explicit":
         seed = int(torch.randint(1 << 62, ())) if dropout > 0.0 else 0
         result: Tensor = _Explicit.apply(qkv, plan, dropout, seed)  # type: ignore[no-untyped-call]

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Bool, Int, Shaped
 from torch import Tensor
 
-from bertsmith.batch import PackedBatch
+from bertsmith.batch import PackedBatch, sent
 from bertsmith.encoder.masks import AttentionMask, Bidirectional, Place
 
 Kernel = Literal["explicit", "fused"]
@@ -97,6 +97,11 @@ class AttentionPlan:
     padded_tokens: int
     """Places added by rounding; the only padding there is."""
 
+    @property
+    def rows(self) -> int:
+        """Rows it takes: those of the tokens."""
+        return self.tokens
+
 
 def plan_attention(batch: PackedBatch, mask: AttentionMask, *, kernel: Kernel, grain: Grain) -> AttentionPlan:
     """Group the sequences of a batch sorted by length, and evaluate the mask once for each bucket.
@@ -137,9 +142,8 @@ def _bucket(
         device = batch.token_ids.device
         real = np.arange(longest) < sizes[:, None]
         columns = np.minimum(np.arange(longest), sizes[:, None] - 1)
-        rows = torch.from_numpy((columns + (np.cumsum(sizes) - sizes)[:, None]).reshape(-1)).to(device)
-        places = torch.from_numpy(np.flatnonzero(real)).to(device)
-        rounded = torch.from_numpy(np.flatnonzero(~real)).to(device)
+        rows = sent((columns + (np.cumsum(sizes) - sizes)[:, None]).reshape(-1), device)
+        places, rounded = sent(np.flatnonzero(real), device), sent(np.flatnonzero(~real), device)
     allowed = _allowed(batch, mask, sizes, slice(start, stop), rows, longest)
     return Bucket(start, stop, len(sizes), longest, rows, places, rounded, _formed(allowed, kernel))
 
@@ -151,7 +155,7 @@ def _allowed(
     device = batch.token_ids.device
     real = None
     if rows is not None:
-        real = torch.from_numpy(np.arange(longest) < sizes[:, None]).to(device)
+        real = sent(np.arange(longest) < sizes[:, None], device)
     if isinstance(mask, Bidirectional):
         return None if real is None else real[:, None, None, :]
 

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from bertsmith.batch import PackedBatch
+from bertsmith.batch import PackedBatch, sent
 from bertsmith.encoder.attention import attend_onward, plan_sources
 from bertsmith.encoder.config import Rotary
 from bertsmith.encoder.encoder import Encoder
@@ -39,7 +39,7 @@ class Continuation:
         self.states: Float[Tensor, "sources hidden"] = read[-1]
         self._encoder = encoder
         self._memory = Memory(plan, remembered, capacity=capacity)
-        self._lengths = torch.tensor(sources.lengths, device=sources.token_ids.device)
+        self._lengths = sent(sources.lengths, sources.token_ids.device)
 
     @property
     def rows(self) -> int:
@@ -74,7 +74,7 @@ class Continuation:
             ValueError: rows are not in the order of their sources.
         """
         self._memory.select(rows)
-        self._lengths = self._lengths[torch.from_numpy(rows).to(self._lengths.device)]
+        self._lengths = self._lengths[sent(rows, self._lengths.device)]
 
     def _batch(self, token_ids: Tensor) -> PackedBatch:
         rows, new = token_ids.shape

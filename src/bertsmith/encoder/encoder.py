@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args
 
 import torch
 from jaxtyping import Float, Int
@@ -14,12 +14,15 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from bertsmith.batch import PackedBatch, in_order
+from bertsmith.encoder.attention import Plan
 from bertsmith.encoder.attention import plan as planned
-from bertsmith.encoder.buckets import AttentionPlan
+from bertsmith.encoder.buckets import Kernel
 from bertsmith.encoder.config import EncoderConfig, Rotary
 from bertsmith.encoder.embeddings import Embeddings
 from bertsmith.encoder.layer import Attention, FeedForward, Remember
 from bertsmith.encoder.masks import AttentionMask, Bidirectional
+from bertsmith.encoder.paths import AttentionPath, Need
+from bertsmith.encoder.paths import chosen as chosen_path
 from bertsmith.encoder.positions import Rotation, rotation, sinusoids
 from bertsmith.encoder.rounding import spare_rows
 from bertsmith.errors import UserError
@@ -70,7 +73,7 @@ class HiddenStates(Mapping[int, Tensor]):
 class Pass:
     """What a layer is told of one pass through the encoder."""
 
-    plan: AttentionPlan
+    plan: Plan
     turn: Rotation | None
     rows: Tensor | None
     remember: Remember | None
@@ -85,13 +88,15 @@ class Encoder(nn.Module):
     `activations` is a choice of the run, not of the architecture: with `recomputed`, training keeps
     only what each layer reads and computes the layer again going back, with the same dropout
     (Chen et al. 2016, arXiv 1604.06174). Gradients are the same, memory is lower, an update takes
-    about a third longer.
+    about a third longer. `attention_path` names the kernel of attention (`encoder/paths.py`); `auto` takes
+    the first that can do what a pass asks.
     """
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         self.config = config
         self.activations: Activations = "kept"
+        self.attention_path: AttentionPath = "auto"
         self.embeddings = Embeddings(config)
         self.attention = nn.ModuleList(Attention(config) for _ in range(max(config.attention_of) + 1))
         self.feed_forward = nn.ModuleList(FeedForward(config) for _ in range(max(config.feed_forward_of) + 1))
@@ -113,16 +118,20 @@ class Encoder(nn.Module):
         and its keys and values, `[tokens, 2, heads, size]`, sequences in ascending order of length.
 
         Raises:
-            UserError: a text is too long for this encoder, or an id lies outside its table.
+            UserError: a text is too long for this encoder, an id lies outside its table, or the path asked for
+                cannot compute this pass.
         """
         config = self.config
         wanted = {layer_number(layer, config.num_layers) for layer in keep_layers}
-        batch, places = _by_length(batch)
+        need = self._need(mask or Bidirectional(), batch.token_ids.device)
+        path = chosen_path(self.attention_path, need)
+        places = None
+        if path in get_args(Kernel) or remember is not None:
+            batch, places = _by_length(batch)
+        plan = planned(batch, need, path)
         states = self.embeddings(batch)
-        if spare := spare_rows(batch.num_tokens, states.device):
+        if spare := max(spare_rows(batch.num_tokens, states.device), plan.rows - batch.num_tokens):
             states = F.pad(states, (0, 0, 0, spare))
-        dropout = config.attention_dropout if self.training else 0.0
-        plan = planned(batch, mask or Bidirectional(), dropout=dropout)
         turn = None
         if isinstance(config.position, Rotary):
             turn = rotation(config.position, F.pad(batch.position_ids, (0, spare)), config.head_size, states.dtype)
@@ -142,6 +151,18 @@ class Encoder(nn.Module):
                 kept[layer] = found[: len(asked)] if top else found.index_select(0, asked)
         return HiddenStates(kept, num_layers=config.num_layers, padded_tokens=plan.padded_tokens + spare)
 
+    def _need(self, mask: AttentionMask, device: torch.device) -> Need:
+        """What this pass asks of attention."""
+        mixed = torch.is_autocast_enabled(device.type)
+        return Need(
+            device=device,
+            dtype=torch.get_autocast_dtype(device.type) if mixed else self.embeddings.token.weight.dtype,
+            head_size=self.config.head_size,
+            mask=mask,
+            dropout=self.config.attention_dropout if self.training else 0.0,
+            learning=torch.is_grad_enabled(),
+        )
+
     def _layer(self, layer: int, states: Tensor, passing: "Pass") -> Tensor:
         attention = self.attention[self.config.attention_of[layer]]
         feed_forward = self.feed_forward[self.config.feed_forward_of[layer]]
@@ -155,6 +176,11 @@ class Encoder(nn.Module):
             return computed(states)
         recomputed: Tensor = checkpoint(computed, states, use_reentrant=False)
         return recomputed
+
+    def run_as(self, other: "Encoder") -> None:
+        """Take over from another encoder what is no part of its weights or shape: how it is computed."""
+        self.activations, self.attention_path = other.activations, other.attention_path
+        self.train(other.training)
 
     def depth_of(self, parameter: str) -> int:
         """How high a parameter sits: 0 for the embeddings, `i + 1` for layer `i`.

@@ -7,8 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bertsmith.encoder.attention import attend
-from bertsmith.encoder.buckets import AttentionPlan
+from bertsmith.encoder.attention import Plan, attend
 from bertsmith.encoder.config import EncoderConfig
 from bertsmith.encoder.dropout import add_dropped
 from bertsmith.encoder.positions import Rotation
@@ -38,7 +37,7 @@ class Attention(nn.Module):
     def forward(
         self,
         states: Float[Tensor, "tokens hidden"],
-        plan: AttentionPlan,
+        plan: Plan,
         rotation: Rotation | None,
         rows: Int[Tensor, "rows"] | None = None,
         *,

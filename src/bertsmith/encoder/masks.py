@@ -1,12 +1,14 @@
 """Which token may attend to which, as predicates on places inside one sequence.
 
 A mask is one function of two places; the dense, packed and compiled forms are proven equal to it.
-No mask ever joins two sequences: that is settled by the packing, not by the predicate.
+No mask ever joins two sequences: that is settled by the packing, not by the predicate. Each mask also
+says itself in numbers (`levels`), for kernels that are compiled once for all masks.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
+import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
@@ -22,6 +24,13 @@ class Place:
     order: Int[Tensor, "*#shape"] | None = None
 
 
+class Levels(NamedTuple):
+    """A mask as two numbers a token: a query sees the keys whose `own` level is at most its `highest`, and itself."""
+
+    own: Int[Tensor, "*#shape"]
+    highest: Int[Tensor, "*#shape"]
+
+
 class Bidirectional(Config):
     """Every token sees every token of its sequence (BERT)."""
 
@@ -30,6 +39,10 @@ class Bidirectional(Config):
     def __call__(self, query: Place, key: Place) -> Bool[Tensor, "*shape"]:
         """True everywhere."""
         return (query.index == query.index) & (key.index == key.index)
+
+    def levels(self, place: Place) -> Levels:
+        """All on one level."""
+        return Levels(torch.zeros_like(place.index), torch.zeros_like(place.index))
 
 
 class Causal(Config):
@@ -41,6 +54,10 @@ class Causal(Config):
         """True where the key does not come later."""
         return key.index <= query.index
 
+    def levels(self, place: Place) -> Levels:
+        """Higher to the right."""
+        return Levels(place.index, place.index)
+
 
 class RightToLeft(Config):
     """A token sees itself and what stands to its right (UniLM, Dong et al. 2019, arXiv 1905.03197 §2.3)."""
@@ -50,6 +67,10 @@ class RightToLeft(Config):
     def __call__(self, query: Place, key: Place) -> Bool[Tensor, "*shape"]:
         """True where the key does not come earlier."""
         return key.index >= query.index
+
+    def levels(self, place: Place) -> Levels:
+        """Higher to the left."""
+        return Levels(-place.index, -place.index)
 
 
 class PrefixLM(Config):
@@ -63,6 +84,11 @@ class PrefixLM(Config):
     def __call__(self, query: Place, key: Place) -> Bool[Tensor, "*shape"]:
         """True where the key is in the prefix, or both are in the target and the key does not come later."""
         return (key.segment == 0) | ((query.segment > 0) & (key.index <= query.index))
+
+    def levels(self, place: Place) -> Levels:
+        """The prefix below all, the target higher to the right."""
+        level = torch.where(place.segment > 0, place.index, -1)
+        return Levels(level, level)
 
 
 class Permutation(Config):
@@ -81,6 +107,13 @@ class Permutation(Config):
         if query.order is None or key.order is None:
             raise ValueError("the Permutation mask needs PackedBatch.order")
         return ((key.order % 2 == 1) & (key.order <= query.order)) | (key.index == query.index)
+
+    def levels(self, place: Place) -> Levels:
+        """Content on the level of its order, queries above everyone."""
+        if place.order is None:
+            raise ValueError("the Permutation mask needs PackedBatch.order")
+        above = torch.iinfo(torch.int32).max
+        return Levels(torch.where(place.order % 2 == 1, place.order, above), place.order)
 
 
 AttentionMask = Bidirectional | Causal | RightToLeft | PrefixLM | Permutation

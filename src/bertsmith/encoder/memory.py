@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from bertsmith.batch import sent
 from bertsmith.encoder.buckets import AttentionPlan, Bucket
 
 
@@ -41,14 +41,14 @@ class Shelf:
     def read_by(self, counts: np.ndarray, start: int) -> "Shelf":
         """The same sources without those that nobody reads any more; `counts` are the rows of each."""
         device, taken = self.kept[0].device, np.flatnonzero(counts)
-        shelf = self if len(taken) == len(counts) else self._only(torch.from_numpy(taken).to(device))
+        shelf = self if len(taken) == len(counts) else self._only(sent(taken, device))
         sizes = counts[taken]
         most = int(sizes.max(initial=0))
         rows = places = None
         if (sizes < most).any():
             columns = np.minimum(np.arange(most), sizes[:, None] - 1) + (np.cumsum(sizes) - sizes)[:, None]
             real = np.flatnonzero(np.arange(most) < sizes[:, None])
-            rows, places = (torch.from_numpy(each.reshape(-1)).to(device) for each in (columns, real))
+            rows, places = (sent(each.reshape(-1), device) for each in (columns, real))
         stop = start + int(sizes.sum())
         return replace(shelf, start=start, stop=stop, most=most, rows=rows, places=places)
 
@@ -104,7 +104,7 @@ class Memory:
             raise ValueError("rows must stay in the order of their sources")
         if np.array_equal(rows, np.arange(self.rows)):
             return
-        self._own = [self._moved(own, torch.from_numpy(rows).to(own.device)) for own in self._own]
+        self._own = [self._moved(own, sent(rows, own.device)) for own in self._own]
         self.owners = owners
         self._lay_out()
 

@@ -42,8 +42,8 @@ def resize_tokens(
     state = {name: tensor.clone() for name, tensor in encoder.state_dict().items()}
     state[TABLE] = _rows(state[TABLE], kept, pieces)
     resized.load_state_dict(state, assign=True)
-    resized.activations = encoder.activations
-    return resized.train(encoder.training), {
+    resized.run_as(encoder)
+    return resized, {
         head: {name: _rows(tensor, kept, pieces) if (head, name) in ROWS else tensor for name, tensor in parts.items()}
         for head, parts in heads.items()
     }
@@ -62,8 +62,8 @@ def first_layers(encoder: Encoder, layers: int) -> Encoder:
         shorter = Encoder(_shorter(encoder.config, layers))
     state = encoder.state_dict()
     shorter.load_state_dict({name: state[name].clone() for name in shorter.state_dict()}, assign=True)
-    shorter.activations = encoder.activations
-    return shorter.train(encoder.training)
+    shorter.run_as(encoder)
+    return shorter
 
 
 def stacked(encoder: Encoder, times: int) -> Encoder:
@@ -86,8 +86,8 @@ def stacked(encoder: Encoder, times: int) -> Encoder:
     deeper.load_state_dict(
         {name: state[_in_first_pile(name, layers)].clone() for name in deeper.state_dict()}, assign=True
     )
-    deeper.activations = encoder.activations
-    return deeper.train(encoder.training)
+    deeper.run_as(encoder)
+    return deeper
 
 
 def _in_first_pile(name: str, layers: int) -> str:
@@ -103,8 +103,8 @@ def with_dropout(encoder: Encoder, *, hidden: float, attention: float) -> Encode
     with torch.device("meta"):
         other = Encoder(encoder.config.but(hidden_dropout=hidden, attention_dropout=attention))
     other.load_state_dict(encoder.state_dict(), assign=True)
-    other.activations = encoder.activations
-    return other.train(encoder.training)
+    other.run_as(encoder)
+    return other
 
 
 def reinitialise_top(encoder: Encoder, layers: int, *, seed: int) -> None:

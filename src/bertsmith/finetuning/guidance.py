@@ -77,7 +77,7 @@ class Guided:
     def loss_weights(self, batch: LabelledBatch) -> dict[str, Tensor]:
         """Its own loss weighs what it does alone, each guide the number of items."""
         own = self.model.loss_weights(batch)
-        items = torch.tensor(float(len(batch.targets)), device=batch.targets.device)
+        items = torch.full((), float(len(batch.targets)), device=batch.targets.device)
         return {**dict.fromkeys(self.loss_names, items), **own}
 
     def __call__(self, batch: LabelledBatch) -> dict[str, Tensor]:

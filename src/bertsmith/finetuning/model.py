@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
-from bertsmith.batch import Layout, PackedBatch, cut
+from bertsmith.batch import Layout, PackedBatch, cut, moved
 from bertsmith.encoder import Encoder
 from bertsmith.features import Joiner
 from bertsmith.finetuning.documents import Chunks
@@ -39,8 +39,8 @@ class LabelledBatch:
         return replace(
             self,
             texts=self.texts.to(device),
-            targets=self.targets.to(device, non_blocking=True),
-            soft=None if self.soft is None else self.soft.to(device, non_blocking=True),
+            targets=moved(self.targets, device),
+            soft=moved(self.soft, device),
         )
 
 

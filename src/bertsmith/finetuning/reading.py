@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from bertsmith.batch import Example, Layout, PackedBatch, pack
+from bertsmith.batch import Example, Layout, PackedBatch, moved, pack
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class TextBatch:
             self,
             sequences=self.sequences.to(device),
             chunks=None if self.chunks is None else self.chunks.to(device),
-            places=None if self.places is None else self.places.to(device, non_blocking=True),
+            places=moved(self.places, device),
             layout=None if self.layout is None else self.layout.to(device),
         )
 

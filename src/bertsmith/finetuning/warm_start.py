@@ -11,6 +11,7 @@ from jaxtyping import Int
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
+from bertsmith.batch import moved
 from bertsmith.config import Config
 from bertsmith.finetuning.model import FineTuner
 from bertsmith.finetuning.reading import Reading, TextBatch, pack_readings
@@ -49,7 +50,7 @@ class ClassBatch:
 
     def to(self, device: torch.device | str) -> "ClassBatch":
         """Copy to a device."""
-        return replace(self, texts=self.texts.to(device), classes=self.classes.to(device, non_blocking=True))
+        return replace(self, texts=self.texts.to(device), classes=moved(self.classes, device))
 
 
 class Warmer(nn.Module):

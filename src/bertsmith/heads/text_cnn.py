@@ -9,7 +9,7 @@ from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bertsmith.batch import Layout
+from bertsmith.batch import Layout, sent
 from bertsmith.heads.base import Dropout, Head, HeadConfig
 from bertsmith.heads.initial import initialise
 
@@ -62,13 +62,13 @@ def _strongest(vectors: Tensor, groups: Layout, size: int, dense: nn.Linear) -> 
     """The largest match of each filter in each group."""
     weight = dense.weight.view(dense.out_features, size, -1).transpose(1, 2)
     matches = F.conv1d(_with_gaps(vectors, groups, size - 1).T[None], weight, dense.bias)[0].T.relu()
-    lengths = torch.tensor([length + size - 1 for length in groups.lengths], device=vectors.device)
+    lengths = sent([length + size - 1 for length in groups.lengths], vectors.device)
     return torch.segment_reduce(matches.contiguous(), "max", lengths=lengths, unsafe=True)
 
 
 def _with_gaps(vectors: Float[Tensor, "tokens width"], groups: Layout, gap: int) -> Float[Tensor, "places width"]:
     """Lay groups out with `gap` rows of zeros before, between and after them."""
     number = np.repeat(np.arange(len(groups.lengths)), groups.lengths)
-    places = torch.from_numpy(np.arange(len(vectors)) + gap * (number + 1)).to(vectors.device)
+    places = sent(np.arange(len(vectors)) + gap * (number + 1), vectors.device)
     room = vectors.new_zeros(len(vectors) + gap * (len(groups.lengths) + 1), vectors.shape[1])
     return room.index_copy(0, places, vectors)

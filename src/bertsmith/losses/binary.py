@@ -12,4 +12,4 @@ def binary_loss(scores: Float[Tensor, "items"], answers: Bool[Tensor, "items"]) 
     """Cross entropy of sigmoid(scores), summed over items, in float32 or wider."""
     exact = scores.to(torch.promote_types(scores.dtype, torch.float32))
     total = F.binary_cross_entropy_with_logits(exact, answers.to(exact.dtype), reduction="sum")
-    return Total(total, total.new_tensor(len(answers)))
+    return Total(total, total.new_full((), len(answers)))

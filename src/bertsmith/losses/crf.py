@@ -53,7 +53,7 @@ class CrfCriterion(nn.Module):
 
     def weight(self, targets: Int[Tensor, "units"]) -> Float[Tensor, ""]:
         """The number of units."""
-        return torch.tensor(float(len(targets)), device=targets.device)
+        return torch.full((), float(len(targets)), device=targets.device)
 
     def loss(self, scores: Float[Tensor, "units tags"], targets: Int[Tensor, "units"], layout: Layout | None) -> Total:
         """How unlikely the true tags are, summed over sequences. A path the scheme forbids costs infinitely much."""

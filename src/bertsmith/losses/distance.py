@@ -75,7 +75,7 @@ class DistanceCriterion(nn.Module):
 
     def weight(self, targets: Float[Tensor, "items one"]) -> Float[Tensor, ""]:
         """The number of items."""
-        return torch.tensor(float(len(targets)), device=targets.device)
+        return torch.full((), float(len(targets)), device=targets.device)
 
     def loss(
         self, scores: Float[Tensor, "items one"], targets: Float[Tensor, "items one"], layout: Layout | None = None

@@ -114,6 +114,7 @@ def _alike(truth: Truth, roles: int) -> Tensor:
         (places // roles, places % roles) for places in (truth.alike[:, 0], truth.alike[:, 1])
     )
     met = (row_roles == 0) & (item_roles > 0) & ~((rows == items) & (item_roles == 1))
-    hidden = torch.zeros(truth.items, (roles - 1) * truth.items, dtype=torch.bool, device=truth.alike.device)
-    hidden[rows[met], (item_roles[met] - 1) * truth.items + items[met]] = True
-    return hidden
+    width = (roles - 1) * truth.items
+    hidden = torch.zeros(truth.items, width + 1, dtype=torch.bool, device=truth.alike.device)
+    hidden[rows, torch.where(met, (item_roles - 1) * truth.items + items, width)] = True
+    return hidden[:, :width]

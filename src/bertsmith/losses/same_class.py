@@ -53,7 +53,7 @@ class ClassCosine(Config):
 
     def weight(self, classes: Classes) -> Float[Tensor, ""]:
         """The number of comparisons: two for each pair."""
-        return torch.tensor(float(len(classes) // 2 * 2), device=classes.device)
+        return torch.full((), float(len(classes) // 2 * 2), device=classes.device)
 
     def loss(self, vectors: Vectors, classes: Classes) -> Total:
         """Summed over comparisons, in float32 or wider."""

@@ -66,7 +66,7 @@ class BinaryCriterion(nn.Module):
 
     def weight(self, targets: Float[Tensor, "items labels"]) -> Float[Tensor, ""]:
         """The number of decisions, as torch's mean divides by."""
-        return self.positive_weights.new_tensor(targets.numel())
+        return self.positive_weights.new_full((), targets.numel())
 
     def loss(
         self,

@@ -44,7 +44,7 @@ class CoSentCriterion(VectorCriterion):
         """The loss of the batch, and 1."""
         scores, labels = cosines(vectors) * self.scale, labels_of(truth)
         wrong = scores[:, None] - scores[None]
-        gaps = wrong[labels[:, None] < labels[None]]
+        gaps = wrong.masked_fill(labels[:, None] >= labels[None], -torch.inf).flatten()
         return Total(torch.cat([gaps.new_zeros(1), gaps]).logsumexp(0), self.weight(truth))
 
 

@@ -9,6 +9,7 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from bertsmith.batch import moved
 from bertsmith.config import Config
 from bertsmith.losses.total import Total
 
@@ -32,9 +33,12 @@ class Truth:
 
     def to(self, device: torch.device | str) -> "Truth":
         """Copy to a device."""
-        parts = {name: getattr(self, name) for name in ("labels", "alike", "teacher")}
-        moved = {name: part.to(device, non_blocking=True) for name, part in parts.items() if part is not None}
-        return replace(self, **moved)
+        return replace(
+            self,
+            labels=moved(self.labels, device),
+            alike=moved(self.alike, device),
+            teacher=moved(self.teacher, device),
+        )
 
 
 class VectorLoss(Config, ABC):

@@ -53,7 +53,7 @@ def vocabulary_loss(
         total, hits, samples = _Chunked.apply(  # type: ignore[no-untyped-call]
             rounded.to(dtype), table, bias, labels, way
         )
-    return Guesses(Total(total, total.new_tensor(len(labels))), hits, samples)
+    return Guesses(Total(total, total.new_full((), len(labels))), hits, samples)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from bertsmith.batch import PackedBatch
+from bertsmith.batch import PackedBatch, moved
 from bertsmith.encoder import AttentionMask
 
 T = TypeVar("T", "TokenTargets", "SpanTargets")
@@ -70,8 +70,8 @@ class PretrainBatch:
             hidden=_moved(self.hidden, device),
             next=_moved(self.next, device),
             spans=_moved(self.spans, device),
-            relations=None if self.relations is None else self.relations.to(device, non_blocking=True),
-            asked=None if self.asked is None else self.asked.to(device, non_blocking=True),
+            relations=moved(self.relations, device),
+            asked=moved(self.asked, device),
         )
 
 
@@ -89,4 +89,4 @@ def _moved(targets: T | None, device: torch.device | str) -> T | None:
     if targets is None:
         return None
     names = [member.name for member in fields(targets)]
-    return replace(targets, **{name: getattr(targets, name).to(device, non_blocking=True) for name in names})
+    return replace(targets, **{name: moved(getattr(targets, name), device) for name in names})

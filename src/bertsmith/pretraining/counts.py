@@ -11,7 +11,7 @@ Amount = Tensor | int | float
 class Counts:
     """Shares as sums of two numbers each, so that they add up over micro-batches and processes.
 
-    Adding never waits for the device; only `take` does.
+    Adding never waits for the device; only `take` does, once.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -31,8 +31,15 @@ class Counts:
 
         `add_up` sums a tensor over processes in place (`Ranks.sum`).
         """
-        values = [[float(value) for value in self._sums.get(name, [0, 0])] for name in self._names]
+        values = [value for name in self._names for value in self._sums.get(name, [0, 0])]
         self._sums.clear()
-        sums = torch.tensor(values, dtype=torch.float64).view(-1, 2)
+        sums = _on_the_host(values).view(-1, 2)
         sums = sums if add_up is None else add_up(sums)
         return {name: part / whole for name, (part, whole) in zip(self._names, sums.tolist(), strict=True) if whole}
+
+
+def _on_the_host(values: Sequence[Amount]) -> Tensor:
+    """All values, those of a device read together."""
+    far = [value.double() for value in values if isinstance(value, Tensor)]
+    read = iter(torch.stack(far).tolist() if far else ())
+    return torch.tensor([next(read) if isinstance(value, Tensor) else value for value in values], dtype=torch.float64)

@@ -54,7 +54,8 @@ class TokenGenerator(nn.Module):
         config = shape.shape(encoder.config)
         seed = int(torch.randint(1 << 62, (), generator=generator))
         self.temperature = shape.temperature
-        self.encoder = new_encoder(config, seed=seed).train(encoder.training)
+        self.encoder = new_encoder(config, seed=seed)
+        self.encoder.run_as(encoder)
         self.mlm = VocabularyHead(config, generator=generator)
         for shared in ("token", "segment", "position", "norm"):
             setattr(self.encoder.embeddings, shared, getattr(encoder.embeddings, shared))

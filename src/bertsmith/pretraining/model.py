@@ -50,7 +50,7 @@ class Pretrainer(nn.Module):
         """The number of targets of each loss in a micro-batch."""
         weights = {name: weight for loss in self.losses for name, weight in loss.weights(batch).items()}
         like = self.encoder.embeddings.token.weight
-        return {name: like.new_tensor(weights.get(name, 0)) for name in self.loss_names}
+        return {name: like.new_full((), weights.get(name, 0)) for name in self.loss_names}
 
     def forward(self, batch: PretrainBatch) -> dict[str, Tensor]:
         """The weighted sum of each loss over its targets in a micro-batch."""

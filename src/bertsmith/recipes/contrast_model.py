@@ -73,7 +73,7 @@ def learner_for(
     """
     start = start if stage.dropout is None else start.but(dropout=stage.dropout)
     beginning = begin(start, texts, seed=recipe.seed)
-    beginning.encoder.activations = recipe.activations
+    beginning.encoder.activations, beginning.encoder.attention_path = recipe.activations, recipe.attention
     before = _sentence_encoder(start)
     generator = torch.Generator().manual_seed(recipe.seed)
     task, notes = _task(stage, beginning, before)

@@ -8,7 +8,7 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_va
 
 from bertsmith.config import Config, parse_config, with_settings
 from bertsmith.data import BatchPlan, ItemColumns
-from bertsmith.encoder import Activations
+from bertsmith.encoder import Activations, AttentionPath
 from bertsmith.encoder.config import Probability
 from bertsmith.errors import UserError
 from bertsmith.features import Features
@@ -134,6 +134,7 @@ class ContrastRecipe(Stage):
     then: tuple[Stage, ...] = ()
     precision: Precision = "auto"
     activations: Activations = "kept"
+    attention: AttentionPath = "auto"
     snapshot_every: PositiveInt = 200
     seed: NonNegativeInt = 0
     device: DeviceName = "auto"

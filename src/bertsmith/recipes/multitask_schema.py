@@ -8,7 +8,7 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_va
 
 from bertsmith.config import Config, parse_config, with_settings
 from bertsmith.data import BatchPlan
-from bertsmith.encoder import Activations
+from bertsmith.encoder import Activations, AttentionPath
 from bertsmith.features import Features
 from bertsmith.finetuning import (
     AnyAim,
@@ -124,6 +124,7 @@ class MultiTaskRecipe(Config):
     final: FinalStage | None = None
     precision: Precision = "auto"
     activations: Activations = "kept"
+    attention: AttentionPath = "auto"
     snapshot_every: PositiveInt = 200
     seed: NonNegativeInt = 0
     device: DeviceName = "auto"

@@ -148,7 +148,7 @@ def prepared_run(
         UserError: checkpoint, data and recipe do not fit.
     """
     beginning = beginning or begin(recipe.start, splits.train.all_texts, seed=recipe.seed)
-    beginning.encoder.activations = recipe.activations
+    beginning.encoder.activations, beginning.encoder.attention_path = recipe.activations, recipe.attention
     answers, tokenizer = splits.answers, beginning.tokenizer
     positions = beginning.encoder.config.position.max_positions
     how = decided(recipe.document, answers, splits.train.records, tokenizer, max_positions=positions)

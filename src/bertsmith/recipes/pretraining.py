@@ -208,7 +208,7 @@ def _prepared_run(
     for note in inspect(recipe.corpus):
         voice(note)
     beginning = _beginning(recipe, out / SNAPSHOTS / VOCABULARY, resume=resume)
-    beginning.encoder.activations = recipe.activations
+    beginning.encoder.activations, beginning.encoder.attention_path = recipe.activations, recipe.attention
     _require_positions(recipe, beginning)
     annotator = _annotator(recipe, beginning.tokenizer)
     similar = SimilarWords.from_file(recipe.similar).in_tokens(beginning.tokenizer) if recipe.similar else None

@@ -8,7 +8,7 @@ from pydantic import NonNegativeInt, PositiveInt, model_validator
 
 from bertsmith.config import Config, parse_config, with_settings
 from bertsmith.data.corpus import Corpus
-from bertsmith.encoder import Activations
+from bertsmith.encoder import Activations, AttentionPath
 from bertsmith.errors import UserError
 from bertsmith.pretraining import OBJECTIVES, Objective, TextPlan, TokenVectors
 from bertsmith.recipes.further import fitting_objective, preset_values
@@ -59,6 +59,7 @@ class PretrainRecipe(Config):
     selection: Selection = Selection(every=200, metric="loss", better="lower", keep="last")
     precision: Precision = "auto"
     activations: Activations = "kept"
+    attention: AttentionPath = "auto"
     snapshot_every: PositiveInt = 200
     seed: NonNegativeInt = 0
     device: DeviceName = "auto"

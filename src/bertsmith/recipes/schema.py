@@ -10,7 +10,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from bertsmith.config import Config, parse_config, with_settings
 from bertsmith.data import BatchPlan, Columns
-from bertsmith.encoder import Activations, FirstPositions
+from bertsmith.encoder import Activations, AttentionPath, FirstPositions
 from bertsmith.encoder.config import Probability
 from bertsmith.encoder.hub import resolve
 from bertsmith.encoder.weights import read_json
@@ -114,7 +114,8 @@ class FinetuneRecipe(Config):
 
     `task` is the name of a kind, or a kind with its own settings; some kinds have other defaults below.
     `calibrate` lets dev decide the temperature of the probabilities (Guo et al. 2017, arXiv 1706.04599).
-    `activations: recomputed` needs less memory and more time, and gives the same model.
+    `activations: recomputed` needs less memory and more time, and gives the same model. `attention` names the kernel
+    of attention; `auto` takes the first that can do what is asked, and a name is taken or refused with the reason.
     """
 
     kind: Literal["finetune"] = "finetune"
@@ -138,6 +139,7 @@ class FinetuneRecipe(Config):
     calibrate: bool = False
     precision: Precision = "auto"
     activations: Activations = "kept"
+    attention: AttentionPath = "auto"
     snapshot_every: PositiveInt = 200
     seed: NonNegativeInt = 0
     device: DeviceName = "auto"

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from bertsmith.batch import Example, PackedBatch, pack
+from bertsmith.batch import Example, PackedBatch, moved, pack
 from bertsmith.data import BatchPlan, plan_batches, split_micro_batches
 from bertsmith.errors import UserError
 from bertsmith.losses import Truth
@@ -40,7 +40,7 @@ class Part:
 
     def to(self, device: torch.device | str) -> "Part":
         """Copy to a device."""
-        return replace(self, texts=self.texts.to(device), before=self.before.to(device, non_blocking=True))
+        return replace(self, texts=self.texts.to(device), before=moved(self.before, device))
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,10 +63,10 @@ class SentenceLearner(nn.Module):
         """What losses are divided by; that of the vectors, which all processes compute, is told by the first."""
         like = self.embedder.encoder.embeddings.token.weight
         joined = self.criterion.weight(batch.truth) if batch.first == 0 else 0.0
-        weights = {SIMILARITY: like.new_tensor(float(joined))}
+        weights = {SIMILARITY: like.new_full((), float(joined))}
         if self.writer is not None:
             words = sum(len(part.before) for part in batch.parts)
-            weights[NEXT_TOKEN] = like.new_tensor(float(words))
+            weights[NEXT_TOKEN] = like.new_full((), float(words))
         return weights
 
     def forward(self, batch: ItemBatch) -> dict[str, Tensor]:

@@ -20,7 +20,11 @@ def seed_micro_batch(seed: int, update: int, number: int) -> None:
 
 @contextmanager
 def deterministic(device: torch.device) -> Iterator[None]:
-    """Same input, same bits, inside the block, on CPU; the caller's settings and generators come back afterwards."""
+    """Same input, same bits, inside the block, on CPU; the caller's settings and generators come back afterwards.
+
+    On a GPU products of float32 are float32, never TF32: what is not computed in bfloat16 is what must be exact.
+    """
+    products = torch.get_float32_matmul_precision()
     enabled = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     fills = guard.fill_uninitialized_memory  # type: ignore[attr-defined]
@@ -29,7 +33,9 @@ def deterministic(device: torch.device) -> Iterator[None]:
             if device.type == "cpu":
                 torch.use_deterministic_algorithms(mode=True)
                 guard.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+            torch.set_float32_matmul_precision("highest")
             yield
         finally:
+            torch.set_float32_matmul_precision(products)
             torch.use_deterministic_algorithms(mode=enabled, warn_only=warn_only)
             guard.fill_uninitialized_memory = fills  # type: ignore[attr-defined]

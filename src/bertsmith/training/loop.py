@@ -25,7 +25,7 @@ from bertsmith.training.signals import StopSignals
 from bertsmith.training.snapshots import Progress, Snapshot, Snapshots, differences
 from bertsmith.training.state import copy_of, optimizer_state, put_optimizer_state, put_weights, weights_of
 from bertsmith.training.step import Step, plain
-from bertsmith.training.update import Updater
+from bertsmith.training.update import Made, Updater, reads_every
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,10 @@ class _Run:
             device=around.device,
             seed=config.seed,
             max_grad_norm=config.optimizer.max_grad_norm,
+            read_every=reads_every(around.device, self.optimizer),
         )
+        self.unread: list[Made] = []
+        self.unread_seconds = 0.0
         self.average = averager(config.averaging, model, self.calendar.total)
         self.progress = Progress()
         self.best: dict[str, Tensor] | None = None
@@ -118,7 +121,7 @@ class _Run:
             if finished:
                 return self._result()
             self._one_update()
-            if self.around.ranks.any(flag=signals.asked):
+            if not (self.unread and self.around.ranks.world > 1) and self.around.ranks.any(flag=signals.asked):
                 self._stop()
 
     def tell(self, event: Event) -> None:
@@ -172,34 +175,46 @@ class _Run:
         self.model.train()
         thaw(self.groups, epoch)
         factor = self.config.optimizer.schedule.factor(number, self.calendar.total)
-        outcome = self.update(number, builds, factor=factor)
+        self.unread.append(self.update(number, builds, factor=factor))
         self.average.follow(number + 1)
-        seconds = time.perf_counter() - began
-        self.progress = self.progress.but(
-            step=number + 1,
-            tokens=self.progress.tokens + outcome.tokens,
-            seconds=self.progress.seconds + seconds,
-        )
-        self.tell(
-            Updated(
-                step=number + 1,
-                total_steps=self.calendar.total,
-                epoch=self.calendar.epochs_done(number + 1),
-                loss=outcome.loss,
-                losses=outcome.losses,
-                lr=outcome.lr,
-                grad_norm=outcome.grad_norm,
-                tokens=outcome.tokens,
-                seconds=seconds,
-                run_tokens=self.progress.tokens,
-                run_seconds=self.progress.seconds,
+        self.progress = self.progress.but(step=number + 1)
+        self.unread_seconds += time.perf_counter() - began
+        if (number + 1) % self.update.read_every == 0:
+            self._read()
+
+    def _read(self) -> None:
+        """Read what the updates did that nobody has read yet, and tell it; each took its share of the time."""
+        began = time.perf_counter()
+        made, self.unread = self.unread, []
+        outcomes = self.update.read(made)
+        total = self.unread_seconds + time.perf_counter() - began
+        self.unread_seconds = 0.0
+        for each, outcome in zip(made, outcomes, strict=True):
+            seconds = total / len(made)
+            self.progress = self.progress.but(
+                tokens=self.progress.tokens + outcome.tokens, seconds=self.progress.seconds + seconds
             )
-        )
+            self.tell(
+                Updated(
+                    step=each.number + 1,
+                    total_steps=self.calendar.total,
+                    epoch=self.calendar.epochs_done(each.number + 1),
+                    loss=outcome.loss,
+                    losses=outcome.losses,
+                    lr=outcome.lr,
+                    grad_norm=outcome.grad_norm,
+                    tokens=outcome.tokens,
+                    seconds=seconds,
+                    run_tokens=self.progress.tokens,
+                    run_seconds=self.progress.seconds,
+                )
+            )
 
     def _evaluate_if_due(self, signals: StopSignals) -> None:
         step = self.progress.step
         if self.evaluate is None or not evaluation_is_due(self.progress, self.config.selection, self.calendar):
             return
+        self._read()
         try:
             with signals.at_once() if self.around.ranks.world == 1 else nullcontext(), self.average.in_place():
                 metrics = self.around.ranks.from_leader(self._measured(self.evaluate))
@@ -220,6 +235,7 @@ class _Run:
             return dict(evaluate())
 
     def _save(self) -> None:
+        self._read()
         snapshots, step = self.around.snapshots, self.progress.step
         if snapshots is None or step == self.saved_step or not self.around.ranks.leads:
             return

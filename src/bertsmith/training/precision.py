@@ -11,10 +11,11 @@ Precision = Literal["auto", "float32", "bfloat16"]
 def compute_dtype(precision: Precision, device: torch.device) -> torch.dtype:
     """The dtype of matrix products; weights and optimizer state stay in float32.
 
-    `auto` is bfloat16 on GPUs that have it and on CPUs with AMX-BF16 or AVX512-BF16, else float32.
+    `auto` is bfloat16 on GPUs that have it and on CPUs with AMX-BF16 or AVX512-BF16, else float32, which is
+    never TF32 in training: that has the range of float32 and ten bits of its fraction.
     """
     if precision == "auto":
-        precision = "bfloat16" if _has_bfloat16(device) else "float32"
+        precision = "float32" if bfloat16_by(device) is None else "bfloat16"
     return torch.bfloat16 if precision == "bfloat16" else torch.float32
 
 
@@ -23,8 +24,9 @@ def autocast(dtype: torch.dtype, device: torch.device) -> AbstractContextManager
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=dtype == torch.bfloat16)
 
 
-def _has_bfloat16(device: torch.device) -> bool:
+def bfloat16_by(device: torch.device) -> str | None:
+    """What lets the device multiply in bfloat16: instructions of the processor, or the GPU itself; None: nothing."""
     if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+        return "the GPU" if torch.cuda.is_bf16_supported(including_emulation=False) else None
     capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
-    return any(bool(capabilities.get(name)) for name in ("amx_bf16", "avx512_bf16"))
+    return next((name for name in ("amx_bf16", "avx512_bf16") if capabilities.get(name)), None)
