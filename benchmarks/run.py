@@ -192,6 +192,8 @@ def show_and_write(told: Mapping[str, Any], cases: Mapping[str, Case], *, out: P
     verdicts = verdicts_of(rows, cases)
     facts = {name: said(value) for name, value in told.items() if name != "cases"}
     print("; ".join(f"{name}: {value}" for name, value in facts.items()))
+    if told["mode"] == "quick":
+        print("\nquick: one round of little on tiny models; it ran, and the figures say nothing")
     print(f"\n{results_table(rows, cases)}")
     if verdicts:
         print(f"\n{verdicts_table(verdicts)}")
