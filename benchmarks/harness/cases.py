@@ -237,10 +237,10 @@ def tagging(scale: Scale) -> Case:
 def pretraining(scale: Scale) -> Iterator[Case]:
     """Masked tokens and ELECTRA, from random weights."""
     updates, warm, batch = scale.of(3, 12, 200), scale.of(1, 2, 10), scale.of(8, 32, 32)
-    for objective, peer in (("mlm", "its collator and Trainer"), ("electra", "a loop by hand")):
+    for objective, peer in (("mlm", "Trainer and collator"), ("electra", "a loop by hand")):
         yield Case(
             name=f"pretrain-{objective}",
-            about=f"{updates} updates of {batch} texts of 128 tokens after {warm} to warm up, 4 x 256; transformers: {peer}",
+            about=f"{updates} updates of {batch} texts of 128 tokens after {warm} to warm up, 4 x 256; peer: {peer}",
             task="pretrain",
             model="tiny-4x256",
             sources={"corpus": Source("corpus", scale.of(40_000, 1_000_000, 10_000_000))},
