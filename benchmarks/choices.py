@@ -1,30 +1,10 @@
-"""What all benchmarks are told, and what they give back."""
+"""What all benchmarks share: a line of a table, and the real encoder that is at hand."""
 
 import importlib.util
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 Row = dict[str, str | int | float | None]
 """One line of a result table."""
-
-
-@dataclass(frozen=True)
-class Setup:
-    """The choices of one call of `run.py`."""
-
-    data: Path | None
-    model: Path | None
-    seeds: tuple[int, ...] = (0, 1, 2)
-    systems: tuple[str, ...] = ("bertsmith", "Trainer")
-    quick: bool = False
-
-    def size(self, full: int, *, quick: int) -> int:
-        """How much of something: all, or little when it only has to be seen to run."""
-        return quick if self.quick else full
-
-
-Benchmark = Callable[[Setup], list[Row]]
 
 
 def real_encoder() -> Path | None:

@@ -1,7 +1,6 @@
-"""One fine-tuning as a value, the same for every system that is asked to do it, and what came of it."""
+"""Labelled texts as values."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
@@ -29,41 +28,3 @@ class Texts:
             Record(text, None, label, where=f"{name}:{number}")
             for number, (text, label) in enumerate(zip(self.texts, self.labels, strict=True), start=1)
         ]
-
-
-@dataclass(frozen=True)
-class Job:
-    """Train from the checkpoint `model` on `train`, measure on `test`.
-
-    With `dev`, the epoch that is best there is kept, without it the last one. `set_aside` takes dev
-    from train instead, and `settings` are fields of our recipe (`features.pooling=mean`); other
-    systems do not know these two.
-    """
-
-    model: str
-    train: Texts
-    test: Texts
-    dev: Texts | None = None
-    epochs: int = 3
-    batch_size: int = 32
-    lr: float = 5e-5
-    weight_decay: float = 0.01
-    warmup: float = 0.1
-    max_length: int = 512
-    keep: Literal["head", "tail", "head_tail"] = "head"
-    seed: int = 0
-    set_aside: float | None = None
-    settings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Fit:
-    """What a system made of a job: accuracies, and the time from texts to them (imports left out).
-
-    `seconds` are the clock's; `cpu_seconds` are those of all threads, which a busy machine changes less.
-    """
-
-    accuracy: float
-    seconds: float = 0.0
-    cpu_seconds: float = 0.0
-    dev_accuracy: float | None = None

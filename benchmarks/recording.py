@@ -1,47 +1,17 @@
-"""Results that can be read again: JSON for machines, one Markdown file a day and machine for people."""
+"""What results are told with: tables, versions, a name of the machine that is nobody's."""
 
-import json
 import os
 import platform
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 from choices import Row
 
-RESULTS = Path(__file__).parent / "results"
-PACKAGES = ("bertsmith", "torch", "transformers", "accelerate", "numpy")
-PATH_OPTIONS = ("--data", "--model", "--out")
-
-
-@dataclass(frozen=True)
-class Measured:
-    """The rows of one benchmark."""
-
-    name: str
-    about: str
-    rows: tuple[Row, ...]
-
-
-def record(measured: Measured, *, command: str, out: Path | None, keep: bool) -> None:
-    """Add the rows to the JSON file `out`, and, to keep, to the Markdown file of this day and machine."""
-    now = datetime.now(UTC)
-    facts = {"date": now.isoformat(timespec="minutes"), "command": command, **surroundings()}
-    if out is not None:
-        known = json.loads(out.read_text(encoding="utf-8")) if out.exists() else []
-        known.append({"benchmark": measured.name, **facts, "rows": measured.rows})
-        out.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
-    if keep:
-        page = RESULTS / f"{now.date()}-{machine()}.md"
-        page.parent.mkdir(exist_ok=True)
-        heading = "" if page.exists() else f"# {now.date()}, {machine()}\n"
-        with page.open("a", encoding="utf-8") as lines:
-            lines.write(f"{heading}\n## {measured.name}\n\n{measured.about}\n\n{table(measured.rows)}\n\n")
-            lines.write("; ".join(f"{name}: {value}" for name, value in facts.items()) + "\n")
+PACKAGES = ("bertsmith", "torch", "numpy", "tokenizers")
+PATH_OPTIONS = ("--data", "--model", "--out", "--work", "--peers")
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -86,4 +56,4 @@ def without_paths(arguments: Sequence[str]) -> str:
 
 
 def _cell(value: str | int | float | None) -> str:
-    return "" if value is None else str(value)
+    return "" if value is None else str(value).replace("|", "\\|")
