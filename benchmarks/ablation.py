@@ -3,11 +3,11 @@
     python benchmarks/ablation.py --data PATH --corpus FILE... --similar FILE --work FOLDER
     python benchmarks/ablation.py --work FOLDER --table
 
-Every arm learns from the same 1.5 million characters twenty times, without dropout, with the same shape,
-vocabulary size, rate and number of texts in an update; the last columns of the table say what it cost
-(minutes of one core). Then it is fine-tuned on three tasks with three seeds. All arms but those of
-sentence pairs fill texts across documents, so that only the corruption differs. Scores go to
-FOLDER/scores.jsonl; a broken run goes on.
+Every arm learns from the same excerpt twenty times (1.5 million characters unless --characters says
+other), without dropout, with the same shape, vocabulary size, rate and number of texts in an update; the
+last columns of the table say what it cost (minutes of one core). Then it is fine-tuned on three tasks with
+three seeds. All arms but those of sentence pairs fill texts across documents, so that only the corruption
+differs. Scores go to FOLDER/scores.jsonl; a broken run goes on.
 """
 
 import argparse
@@ -53,26 +53,27 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, metavar="FOLDER", help="checkpoints and scores")
     parser.add_argument("--arms", nargs="+", choices=list(arms()), default=list(arms()), metavar="NAME")
     parser.add_argument("--epochs", type=int, default=EPOCHS, help=f"times the corpus is read ({EPOCHS})")
+    parser.add_argument("--characters", type=int, default=CHARACTERS, help=f"length of the excerpt ({CHARACTERS})")
     parser.add_argument("--table", action="store_true", help="print what there is")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     notebook = Notebook(options.work / "scores.jsonl")
     if not options.table:
-        text = excerpt(options.corpus, options.work / "corpus.txt")
+        text = excerpt(options.corpus, options.characters, options.work / "corpus.txt")
         for arm in options.arms:
             trained(arm, text, options, notebook)
             fine_tuned(arm, options, notebook)
     print(table(notebook))
 
 
-def excerpt(files: list[Path], target: Path) -> Path:
+def excerpt(files: list[Path], characters: int, target: Path) -> Path:
     """The first documents of the corpus, as many as make up the characters."""
     if target.exists():
         return target
     lines: list[str] = []
     size = 0
     for paragraph in Corpus(paths=tuple(files)).paragraphs():
-        if paragraph.opens and size >= CHARACTERS:
+        if paragraph.opens and size >= characters:
             break
         lines += ["", paragraph.text] if paragraph.opens and lines else [paragraph.text]
         size += len(paragraph.text)

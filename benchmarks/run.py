@@ -36,6 +36,8 @@ RESULTS = Path(__file__).parent / "results"
 def main(arguments: Sequence[str]) -> int:
     """Run what was asked for, print the tables, write the files."""
     options = parser().parse_args(arguments)
+    if options.data is not None and not options.data.is_dir():
+        sys.exit(f"--data {options.data}: there is no such folder; it holds classification/, sts/, raw/ and others")
     mode: Mode = "full" if options.full else "quick" if options.quick else "bench"
     cases = {case.name: case for case in all_cases(mode)}
     if options.list:

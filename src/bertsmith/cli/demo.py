@@ -26,9 +26,6 @@ QUESTIONS = {
 
 RECIPE: dict[str, Any] = {
     "start": {"model": "tiny-zh"},
-    "features": {"pooling": "mean"},
-    "optimizer": {"lr": 3e-4, "head_lr": 1e-3},
-    "budget": {"epochs": 12},
     "threads": 1,
 }
 """Small enough for one core and a few minutes; a second thread would only make it depend on an idle machine."""
