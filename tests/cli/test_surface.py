@@ -110,6 +110,22 @@ def test_imports_are_light():
     assert done.stdout.strip() == "[]"
 
 
+UNNEEDED = ("torch._dynamo", "rjieba.rjieba", "matplotlib", "sklearn", "bertsmith.pretraining", "bertsmith.search")
+"""Each costs a person who wants one answer a tenth of a second or more."""
+
+
+def test_an_answer_waits_for_nothing_it_does_not_need(trained, files):
+    (files / "new.jsonl").write_text('{"text": "今天天气怎么样"}\n', encoding="utf-8")
+    words = ["predict", "--model", str(trained / "out"), "--input", str(files / "new.jsonl"), "--device", "cpu"]
+    code = (
+        f"import sys; from bertsmith.cli import main; main({words}); print([n for n in {UNNEEDED} if n in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    *answers, unneeded = done.stdout.splitlines()
+    assert len(answers) == 1
+    assert unneeded == "[]"
+
+
 def test_version_from_the_module():
     told = spawn("--version")
     assert told.code == 0

@@ -11,7 +11,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from bertsmith.encoder.config import EncoderConfig
-from bertsmith.encoder.encoder import Encoder
+from bertsmith.encoder.encoder import Encoder, without_weights
 from bertsmith.encoder.families import family_of, plainest_family
 from bertsmith.encoder.matching import matched, place, spelled
 from bertsmith.encoder.naming import Family, fuse
@@ -122,8 +122,7 @@ def assemble(
     config = family.read_settings(raw, origin.config)
     notes = origin.notes
     placed = place(tensors, family)
-    with torch.device("meta"):
-        encoder = Encoder(config)
+    encoder = without_weights(config)
     weights = matched(placed, spelled(encoder, family, family.with_defaults(raw))[0], family, files)
     for edit in family.edits:
         notes += edit.read(weights, family.with_defaults(raw))

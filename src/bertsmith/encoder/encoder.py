@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal, TypeVar, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 from torch.utils.checkpoint import checkpoint
 
 from bertsmith.batch import PackedBatch, in_order
@@ -228,7 +229,7 @@ def new_encoder(config: EncoderConfig, *, seed: int, positions: FirstPositions =
     Raises:
         UserError: sinusoids are asked for, and the positions are rotary.
     """
-    encoder = _without_weights(config).to_empty(device="cpu")
+    encoder = without_weights(config).to_empty(device="cpu")
     initialise(encoder, torch.Generator().manual_seed(seed))
     if positions == "sinusoidal":
         if encoder.embeddings.position is None:
@@ -242,9 +243,21 @@ def new_encoder(config: EncoderConfig, *, seed: int, positions: FirstPositions =
     return encoder
 
 
-def _without_weights(config: EncoderConfig) -> Encoder:
-    with torch.device("meta"):
+def without_weights(config: EncoderConfig) -> Encoder:
+    """An encoder that has shapes only; `load_state_dict(..., assign=True)` gives it its weights."""
+    with torch.device("meta"), _NothingDrawn():
         return Encoder(config)
+
+
+class _NothingDrawn(TorchFunctionMode):
+    """Leaves out what `torch.nn.init` would write: on `meta` it is for nothing and loads the compiler of torch."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if getattr(func, "__module__", None) == "torch.nn.init":
+            return args[0] if args else (kwargs or {})["tensor"]
+        return func(*args, **(kwargs or {}))
 
 
 def initialise(encoder: Encoder, generator: torch.Generator | None = None, *, part: nn.Module | None = None) -> None:

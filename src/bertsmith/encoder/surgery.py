@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from bertsmith.encoder.config import EncoderConfig
-from bertsmith.encoder.encoder import Encoder, initialise
+from bertsmith.encoder.encoder import Encoder, initialise, without_weights
 from bertsmith.errors import UserError
 
 TABLE = "embeddings.token.weight"
@@ -37,8 +37,7 @@ def resize_tokens(
     for ids in (kept, *pieces):
         _require_inside(ids, size)
     config = encoder.config.but(vocab_size=len(kept) + len(pieces))
-    with torch.device("meta"):
-        resized = Encoder(config)
+    resized = without_weights(config)
     state = {name: tensor.clone() for name, tensor in encoder.state_dict().items()}
     state[TABLE] = _rows(state[TABLE], kept, pieces)
     resized.load_state_dict(state, assign=True)
@@ -58,8 +57,7 @@ def first_layers(encoder: Encoder, layers: int) -> Encoder:
     had = encoder.config.num_layers
     if not 1 <= layers <= had:
         raise UserError(f"the first {layers} layers are asked for, but this encoder has {had}", code="bad_setting")
-    with torch.device("meta"):
-        shorter = Encoder(_shorter(encoder.config, layers))
+    shorter = without_weights(_shorter(encoder.config, layers))
     state = encoder.state_dict()
     shorter.load_state_dict({name: state[name].clone() for name in shorter.state_dict()}, assign=True)
     shorter.run_as(encoder)
@@ -80,8 +78,7 @@ def stacked(encoder: Encoder, times: int) -> Encoder:
             "the layers of this encoder share weights; only layers of their own can be stacked", code="bad_setting"
         )
     layers = encoder.config.num_layers
-    with torch.device("meta"):
-        deeper = Encoder(encoder.config.but(num_layers=layers * times))
+    deeper = without_weights(encoder.config.but(num_layers=layers * times))
     state = encoder.state_dict()
     deeper.load_state_dict(
         {name: state[_in_first_pile(name, layers)].clone() for name in deeper.state_dict()}, assign=True
@@ -100,8 +97,7 @@ def _in_first_pile(name: str, layers: int) -> str:
 
 def with_dropout(encoder: Encoder, *, hidden: float, attention: float) -> Encoder:
     """The same weights, shared with the encoder, where others are dropped."""
-    with torch.device("meta"):
-        other = Encoder(encoder.config.but(hidden_dropout=hidden, attention_dropout=attention))
+    other = without_weights(encoder.config.but(hidden_dropout=hidden, attention_dropout=attention))
     other.load_state_dict(encoder.state_dict(), assign=True)
     other.run_as(encoder)
     return other

@@ -4,7 +4,7 @@ import string
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-import rjieba
+import lazy_loader
 from tokenizers.normalizers import BertNormalizer
 
 from bertsmith.errors import UserError
@@ -13,6 +13,8 @@ from bertsmith.text.definition import Level
 from bertsmith.text.merges import merged_pieces, symbols
 from bertsmith.text.tokenizer import Tokenizer
 from bertsmith.text.wordpiece import bert_normalizer, wordpiece
+
+rjieba = lazy_loader.load("rjieba")
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 LONGEST_WORD = 100

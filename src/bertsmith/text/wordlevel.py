@@ -4,13 +4,15 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+import lazy_loader
 import numpy as np
-import rjieba
 from tokenizers.normalizers import BertNormalizer
 
 from bertsmith.text.backend import Backend
 from bertsmith.text.characters import CharacterTable, normalize
 from bertsmith.text.tokenized import Tokenized
+
+rjieba = lazy_loader.load("rjieba")
 
 
 class _Word(NamedTuple):

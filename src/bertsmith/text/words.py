@@ -3,16 +3,18 @@
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Annotated, Literal, Protocol, runtime_checkable
+from typing import Annotated, Any, Literal, Protocol, runtime_checkable
 
+import lazy_loader
 import numpy as np
-import rjieba
 from jaxtyping import Int
 from pydantic import Field
 
 from bertsmith.config import Config
 from bertsmith.text.characters import HAN, without_surrogates
 from bertsmith.text.tokenized import Tokenized
+
+rjieba = lazy_loader.load("rjieba")
 
 _KANA = "\u3040-\u30ff"
 _LATIN_WORD = re.compile(rf"[^\W{HAN}{_KANA}]+|\S")
@@ -66,7 +68,7 @@ SegmenterConfig = Annotated[ChineseSegmenter | LatinSegmenter, Field(discriminat
 
 
 @lru_cache(maxsize=8)
-def _dictionary(words: Sequence[str]) -> rjieba.Jieba:
+def _dictionary(words: Sequence[str]) -> Any:
     jieba = rjieba.Jieba()
     for word in words:
         jieba.add_word(word, jieba.suggest_freq(word), "x")
