@@ -25,6 +25,8 @@ from fresh import in_fresh_process
 SHAPE = {"num_layers": 2, "hidden_size": 128, "num_heads": 2, "intermediate_size": 512}
 CHARACTERS = 1_500_000
 EPOCHS = 20
+BATCH = 16
+"""Texts in an update: the plateau at the beginning is passed in updates rather than in tokens."""
 SEEDS = (0, 1, 2)
 
 
@@ -114,6 +116,7 @@ def pretrained(arm: str, text: Path, similar: Path | None, work: Path, epochs: i
             "start": {"encoder": str(shape), "dropout": 0.0, "vocabulary": {"size": 6000}},
             "corpus": {"paths": [str(text)]},
             "similar": str(similar) if needs_similar else None,
+            "texts": {"batch_size": BATCH},
             "budget": {"epochs": epochs, "max_steps": None},
             "selection": {"every": 1000},
             "snapshot_every": 100_000,
