@@ -6,6 +6,7 @@ import torch
 
 from bertsmith.batch import Example, pack
 from bertsmith.encoder import EncoderConfig, Rotary, new_encoder, rounding
+from bertsmith.encoder.processor import can_pack
 
 LENGTHS = (3, 7, 5)
 
@@ -55,7 +56,17 @@ def test_added_rows_are_counted(encoder, monkeypatch):
     assert rounded.padded_tokens - exact.padded_tokens == -sum(LENGTHS) % 32
 
 
-def test_none_are_added_in_float32(encoder):
+def test_none_are_added_in_float32_where_something_is_learned(encoder):
     assert rounding.spare_rows(sum(LENGTHS), torch.device("cpu")) == 0
+    in_attention = len(LENGTHS) * max(LENGTHS) - sum(LENGTHS)
+    assert encoder.train()(batch()).padded_tokens == in_attention
+
+
+@pytest.mark.skipif(not can_pack(torch.float32), reason="this processor takes no packed weights")
+def test_answers_in_float32_are_rounded_and_the_same(encoder, monkeypatch):
     with torch.inference_mode():
-        assert encoder.eval()(batch()).padded_tokens == 0
+        rounded = encoder.eval()(batch())
+        monkeypatch.setattr(rounding, "MULTIPLE", 1)
+        exact = encoder(batch())
+    assert rounded.padded_tokens - exact.padded_tokens == -sum(LENGTHS) % 32
+    torch.testing.assert_close(rounded.last, exact.last)

@@ -17,7 +17,7 @@ HEAD_SIZE = 64
 
 def active_paths(device: "torch.device") -> dict[str, Finding]:
     """Every choice that is made by what the machine can do; nothing is tried out, so it takes no time."""
-    return {**_attention(device), **_numbers(device), **_host(device)}
+    return {**_attention(device), **_linear(device), **_numbers(device), **_host(device)}
 
 
 def _attention(device: "torch.device") -> dict[str, Finding]:
@@ -58,6 +58,19 @@ def _finding(need: "Need") -> Finding:
         "flex": "flex attention on packed tokens, compiled once",
     }
     return {"active": path, "why": what.get(path) or "; ".join(reasons)}
+
+
+def _linear(device: "torch.device") -> dict[str, Finding]:
+    import torch
+
+    from bertsmith.encoder.processor import can_pack
+
+    packed = [str(dtype).removeprefix("torch.") for dtype in (torch.float32, torch.bfloat16) if can_pack(dtype)]
+    if device.type == "cpu" and packed:
+        why = "oneDNN multiplies by weights laid out beforehand and applies GELU in the same go"
+        return {"linear_inference": {"active": f"packed weights ({', '.join(packed)})", "why": why}}
+    why = "made for CPUs" if device.type != "cpu" else "oneDNN packs on x86 alone"
+    return {"linear_inference": {"active": "plain", "why": why}}
 
 
 def _numbers(device: "torch.device") -> dict[str, Finding]:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from bertsmith.batch import PackedBatch
 from bertsmith.encoder.config import EncoderConfig, Learned
 from bertsmith.encoder.dropout import dropped
+from bertsmith.encoder.prepacked import Linear
 from bertsmith.errors import UserError
 
 
@@ -27,7 +28,7 @@ class Embeddings(nn.Module):
             nn.Embedding(config.position.max_positions, width) if isinstance(config.position, Learned) else None
         )
         self.norm = nn.LayerNorm(width, eps=config.layer_norm_eps)
-        self.projection = nn.Linear(width, config.hidden_size) if config.embedding_size is not None else None
+        self.projection = Linear(width, config.hidden_size) if config.embedding_size is not None else None
 
     def forward(self, batch: PackedBatch) -> Float[Tensor, "tokens hidden"]:
         """Embed every token of the batch.

@@ -130,8 +130,9 @@ class Encoder(nn.Module):
         if path in get_args(Kernel) or remember is not None:
             batch, places = _by_length(batch)
         plan = planned(batch, need, path)
+        answering = not (self.training or torch.is_grad_enabled())
         states = self.embeddings(batch)
-        if spare := max(spare_rows(batch.num_tokens, states.device), plan.rows - batch.num_tokens):
+        if spare := max(spare_rows(batch.num_tokens, states.device, answering=answering), plan.rows - batch.num_tokens):
             states = F.pad(states, (0, 0, 0, spare))
         turn = None
         if isinstance(config.position, Rotary):
@@ -140,7 +141,7 @@ class Encoder(nn.Module):
         kept = {0: states} if 0 in wanted else {}
         top = max(wanted, default=0)
         for layer in range(top):
-            chosen = _rounded(asked) if asked is not None and layer + 1 == top else None
+            chosen = _rounded(asked, answering=answering) if asked is not None and layer + 1 == top else None
             told = None if remember is None else partial(_told, remember, layer, batch.num_tokens)
             states = self._layer(layer, states, Pass(plan, turn, chosen, told))
             if layer + 1 in wanted:
@@ -286,9 +287,9 @@ def _told(remember: Callable[[int, Tensor], None], layer: int, tokens: int, valu
     remember(layer, values[:tokens])
 
 
-def _rounded(rows: Tensor) -> Tensor:
+def _rounded(rows: Tensor, *, answering: bool) -> Tensor:
     """With rows to spare, so that the processor meets few different numbers; what comes of them is cut off."""
-    return F.pad(rows, (0, spare_rows(len(rows), rows.device)))
+    return F.pad(rows, (0, spare_rows(len(rows), rows.device, answering=answering)))
 
 
 def _by_length(batch: PackedBatch) -> tuple[PackedBatch, Tensor | None]:

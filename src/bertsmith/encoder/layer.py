@@ -1,24 +1,14 @@
 """The two halves of a layer, each followed by its residual and norm (post-LN, as BERT)."""
 
 from collections.abc import Callable
-from functools import partial
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from bertsmith.encoder.attention import Plan, attend
 from bertsmith.encoder.config import EncoderConfig
-from bertsmith.encoder.dropout import add_dropped
 from bertsmith.encoder.positions import Rotation
-
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "gelu": F.gelu,
-    "gelu_tanh": partial(F.gelu, approximate="tanh"),
-    "relu": F.relu,
-    "silu": F.silu,
-}
-
+from bertsmith.encoder.prepacked import Linear
 
 Remember = Callable[[Tensor], None]
 """Told the keys and values of one layer, `[tokens, 2, heads, size]`, in the order of the plan."""
@@ -30,8 +20,8 @@ class Attention(nn.Module):
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         self.config = config
-        self.qkv = nn.Linear(config.hidden_size, 3 * config.hidden_size)
-        self.output = nn.Linear(config.hidden_size, config.hidden_size)
+        self.qkv = Linear(config.hidden_size, 3 * config.hidden_size)
+        self.output = Linear(config.hidden_size, config.hidden_size)
         self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
 
     def forward(
@@ -63,8 +53,8 @@ class Attention(nn.Module):
         self, states: Float[Tensor, "rows hidden"], mixed: Float[Tensor, "rows heads size"]
     ) -> Float[Tensor, "rows hidden"]:
         """What becomes of the rows once values are mixed."""
-        update = self.output(mixed.flatten(1))
-        normed: Tensor = self.norm(add_dropped(states, update, self.config.hidden_dropout if self.training else 0.0))
+        dropout = self.config.hidden_dropout if self.training else 0.0
+        normed: Tensor = self.norm(self.output.added(states, mixed.flatten(1), dropout=dropout))
         return normed
 
 
@@ -74,13 +64,13 @@ class FeedForward(nn.Module):
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         self.config = config
-        self.up = nn.Linear(config.hidden_size, config.intermediate_size)
-        self.down = nn.Linear(config.intermediate_size, config.hidden_size)
+        self.up = Linear(config.hidden_size, config.intermediate_size)
+        self.down = Linear(config.intermediate_size, config.hidden_size)
         self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
 
     def forward(self, states: Float[Tensor, "tokens hidden"]) -> Float[Tensor, "tokens hidden"]:
         """Transform each token."""
-        update = self.down(ACTIVATIONS[self.config.activation](self.up(states)))
+        inner = self.up.activated(states, self.config.activation)
         dropout = self.config.hidden_dropout if self.training else 0.0
-        normed: Tensor = self.norm(add_dropped(states, update, dropout))
+        normed: Tensor = self.norm(self.down.added(states, inner, dropout=dropout))
         return normed

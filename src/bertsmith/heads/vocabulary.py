@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from bertsmith.encoder.config import EncoderConfig
-from bertsmith.encoder.layer import ACTIVATIONS
+from bertsmith.encoder.prepacked import ACTIVATIONS
 from bertsmith.heads.initial import initialise
 
 

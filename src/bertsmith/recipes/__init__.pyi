@@ -11,6 +11,7 @@ from .ensemble import Answering, Ensemble, load_model, save_model
 from .evaluation import Measured, evaluate_bundle, measure
 from .finetuning import Rehearsal, finetune, rehearse
 from .folder import LOG, METRICS, RECIPE, finish_folder, is_complete, require_run
+from .folder_kind import is_sentence_encoder
 from .judging import Judge
 from .leaks import Leak
 from .mining import (
@@ -62,7 +63,7 @@ from .searching import (
     parse_recipe,
 )
 from .sentence_bundle import SentenceBundle, save_sentence_bundle
-from .sentence_loading import is_sentence_encoder, load_sentence_bundle
+from .sentence_loading import load_sentence_bundle
 from .similar import LearnedWords, SimilarRecipe, learn_similar, similar_recipe
 from .splits import Rows, Splits, make_splits, read_rows, read_splits
 from .sts import StsRecipe, evaluate_sts, sts_recipe

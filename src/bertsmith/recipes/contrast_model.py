@@ -17,9 +17,9 @@ from bertsmith.losses import Matryoshka, VectorCriterion
 from bertsmith.pretraining.stored import put_head
 from bertsmith.recipes.contrast_methods import METHODS
 from bertsmith.recipes.contrast_schema import ContrastRecipe, Stage
+from bertsmith.recipes.folder_kind import is_layout
 from bertsmith.recipes.schema import Start
 from bertsmith.recipes.sentence_bundle import SentenceBundle
-from bertsmith.recipes.sentence_layout import is_layout
 from bertsmith.recipes.sentence_loading import load_sentence_bundle
 from bertsmith.recipes.start import Beginning, begin
 from bertsmith.sentences import Projection, Projector, SentenceEmbedder, SentenceTask, features_named

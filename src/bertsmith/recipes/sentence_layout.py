@@ -18,9 +18,10 @@ from torch import Tensor
 from bertsmith.errors import UserError
 from bertsmith.features import Average, One
 from bertsmith.files import write_tensors, write_text
+from bertsmith.recipes.folder_kind import MODULES
 from bertsmith.sentences import Projector, SentenceEmbedder, SentenceTask
 
-MODULES, PROMPTS, READING = "modules.json", "config_sentence_transformers.json", "sentence_bert_config.json"
+PROMPTS, READING = "config_sentence_transformers.json", "sentence_bert_config.json"
 UNKNOWN_THERE = "bertsmith.sentences.FeaturesUnknownToSentenceTransformers"
 """The module of vectors that sentence-transformers cannot make."""
 
@@ -156,11 +157,6 @@ class Found:
     tensors: Mapping[str, Tensor]
     lowercase: bool = False
     notes: tuple[str, ...] = ()
-
-
-def is_layout(folder: Path) -> bool:
-    """Whether a folder says that it holds a sentence encoder."""
-    return (folder / MODULES).is_file()
 
 
 def read_listed(folder: Path) -> list[tuple[str, Path]]:

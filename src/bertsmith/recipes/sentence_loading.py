@@ -7,11 +7,12 @@ from typing import Any
 from bertsmith.config import parse_config
 from bertsmith.encoder import Checkpoint, load_checkpoint
 from bertsmith.encoder.hub import resolve
-from bertsmith.encoder.weights import read_json, read_weights
+from bertsmith.encoder.weights import read_weights
 from bertsmith.errors import UserError
 from bertsmith.generation import form_in
+from bertsmith.recipes.folder_kind import is_layout, is_ours
 from bertsmith.recipes.sentence_bundle import SENTENCE_FORMAT, SentenceBundle, fill, pooler_tensors
-from bertsmith.recipes.sentence_layout import Found, is_layout, on_top_of, read_listed
+from bertsmith.recipes.sentence_layout import Found, on_top_of, read_listed
 from bertsmith.recipes.sentence_modules import read_chain
 from bertsmith.recipes.start import left_out, require_fit
 from bertsmith.sentences import SentenceEmbedder, SentenceTask, features_named
@@ -42,7 +43,7 @@ def load_sentence_bundle(
             is asked for that the checkpoint has not; a choice does not fit the vectors.
     """
     folder = resolve(str(source))
-    chain = read_chain(folder) if is_layout(folder) and not _is_ours(folder) else None
+    chain = read_chain(folder) if is_layout(folder) and not is_ours(folder) else None
     place = folder if chain is None else chain.encoder
     checkpoint, tokenizer = load_checkpoint(place), Tokenizer.from_folder(place)
     require_fit(checkpoint.encoder, tokenizer)
@@ -77,24 +78,9 @@ def _cut_notes(task: SentenceTask, dim: int | None) -> tuple[str, ...]:
     return (f"the first {dim} dimensions are kept; the model does not say that it was trained for that{trained}",)
 
 
-def is_sentence_encoder(source: str | Path) -> bool:
-    """Whether a folder says of itself that it makes vectors of texts: ours, or sentence-transformers'.
-
-    Raises:
-        UserError: there is nothing of that name.
-    """
-    folder = resolve(str(source))
-    return is_layout(folder) or _is_ours(folder)
-
-
 def _block(checkpoint: Checkpoint) -> dict[str, Any]:
     block = checkpoint.raw_config.get("bertsmith")
     return block if isinstance(block, dict) else {}
-
-
-def _is_ours(folder: Path) -> bool:
-    block = read_json(folder / "config.json").get("bertsmith") if (folder / "config.json").is_file() else None
-    return isinstance(block, dict) and "sentences" in block
 
 
 def _own(checkpoint: Checkpoint, folder: Path) -> Found | None:

@@ -11,8 +11,9 @@ from bertsmith.errors import UserError
 from bertsmith.generation import AppendedMask, Form, Limits, Shifted, Writer, form_in
 from bertsmith.heads import VocabularyHead
 from bertsmith.pretraining.stored import put_head
+from bertsmith.recipes.folder_kind import is_sentence_encoder
 from bertsmith.recipes.sentence_bundle import SentenceBundle
-from bertsmith.recipes.sentence_loading import is_sentence_encoder, load_sentence_bundle
+from bertsmith.recipes.sentence_loading import load_sentence_bundle
 from bertsmith.sentences import Projection, SentenceEmbedder, features_named
 from bertsmith.text import Tokenizer
 

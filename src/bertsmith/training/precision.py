@@ -5,6 +5,8 @@ from typing import Literal
 
 import torch
 
+from bertsmith.encoder.processor import bfloat16_instructions
+
 Precision = Literal["auto", "float32", "bfloat16"]
 
 
@@ -28,5 +30,4 @@ def bfloat16_by(device: torch.device) -> str | None:
     """What lets the device multiply in bfloat16: instructions of the processor, or the GPU itself; None: nothing."""
     if device.type == "cuda":
         return "the GPU" if torch.cuda.is_bf16_supported(including_emulation=False) else None
-    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
-    return next((name for name in ("amx_bf16", "avx512_bf16") if capabilities.get(name)), None)
+    return bfloat16_instructions()
