@@ -6,7 +6,6 @@ from functools import cache
 import torch
 
 
-@cache
 def bfloat16_instructions() -> str | None:
     """What lets the processor multiply in bfloat16; None: nothing does."""
     return next((name for name in ("amx_bf16", "avx512_bf16") if _capabilities().get(name)), None)
