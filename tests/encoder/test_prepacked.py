@@ -124,6 +124,16 @@ def test_a_changed_weight_is_noticed(layer, change):
     assert_close(after, plainly(layer, states()), **CLOSE[torch.float32])
 
 
+def test_a_weight_put_where_the_old_one_lay_is_noticed(layer):
+    """Same address, same version: only that it is another parameter tells."""
+    with torch.no_grad():
+        layer(states())
+        layer.weight = torch.nn.Parameter(layer.weight.detach())
+        assert layer._packed.source[0] is not layer.weight
+        layer(states())
+    assert layer._packed.source[0] is layer.weight
+
+
 @pytest.mark.parametrize("training", [True, False])
 def test_a_layer_that_learns_again_keeps_no_copy(layer, training):
     with torch.no_grad():

@@ -7,6 +7,7 @@ packed copy is made when it is first needed, and dropped when the layer learns o
 inside a product are float32 as ever.
 """
 
+import operator
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -31,8 +32,12 @@ FUSED = {"gelu": ("gelu", "none"), "gelu_tanh": ("gelu", "tanh"), "relu": ("relu
 
 
 class _Packed(NamedTuple):
-    """A weight in the processor's order, its bias, and which state of the layer they were made of."""
+    """A weight in the processor's order, its bias, and which parameters in which state they were made of.
 
+    The parameters are kept, so that no other can take their place in memory unnoticed.
+    """
+
+    source: tuple[Tensor, Tensor]
     state: tuple[object, ...]
     weight: Tensor
     bias: Tensor
@@ -94,8 +99,9 @@ class Linear(nn.Linear):
 
     def _ready(self, dtype: torch.dtype) -> _Packed:
         state = (dtype, *((part.data_ptr(), part._version) for part in (self.weight, self.bias)))
-        packed = self._packed
-        if packed is None or packed.state != state:
+        packed, source = self._packed, (self.weight, self.bias)
+        same = packed is not None and all(map(operator.is_, packed.source, source)) and packed.state == state
+        if packed is None or not same:
             weight = torch.ops.mkldnn._reorder_linear_weight(self.weight.detach().to(dtype), None)
-            packed = self._packed = _Packed(state, weight, self.bias.detach().to(dtype))
+            packed = self._packed = _Packed(source, state, weight, self.bias.detach().to(dtype))
         return packed
