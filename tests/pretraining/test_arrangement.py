@@ -1,9 +1,11 @@
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
+from bertsmith.batch import Example
 from bertsmith.data.shards import DOCUMENT, LINE, WORD
 from bertsmith.errors import UserError
 from bertsmith.pretraining.arrangement import (
@@ -15,6 +17,9 @@ from bertsmith.pretraining.arrangement import (
     SentenceOrder,
     SourceTarget,
 )
+from bertsmith.pretraining.corruption import rng_for
+from bertsmith.pretraining.presets import OBJECTIVES
+from bertsmith.pretraining.vocabulary import VocabularyFacts
 from tests.data.corpora import documents, tokenizer
 from tests.pretraining.numbered import numbered, places, segments, without_segments
 
@@ -40,6 +45,13 @@ def consecutive(text):
     return (np.diff(text) == 1).all()
 
 
+def words_of(passage):
+    """The words of the texts themselves: the end of a target is one more."""
+    ends = passage.words[:, 0] == len(passage) - 1
+    assert not ends.any() or passage.relation is None
+    return passage.words[~ends]
+
+
 def named(arrangements):
     return pytest.mark.parametrize("arrangement", arrangements, ids=lambda arrangement: arrangement.kind)
 
@@ -53,10 +65,11 @@ def test_every_passage_is_well_formed(shards, arrangement):
         ids, where = passage.example.token_ids, places(passage)
         assert (ids[0], ids[-1]) == (special.cls, special.sep)
         assert set(ids[where < 0].tolist()) <= {special.cls, special.sep}
-        covered = np.concatenate([np.arange(*word) for word in passage.words])
+        covered = np.concatenate([np.arange(*word) for word in words_of(passage)])
         np.testing.assert_array_equal(covered, np.flatnonzero(where >= 0))
+        assert (len(words_of(passage)) == len(passage.words)) == (arrangement.kind != "source_target")
         begun = {first for text in segments(passage) for first in (text[0], *(set(text.tolist()) & words))}
-        assert set(where[passage.words[:, 0]].tolist()) == begun
+        assert set(where[words_of(passage)[:, 0]].tolist()) == begun
         assert passage.entities.shape == (0, 2)
 
 
@@ -199,16 +212,29 @@ def test_source_and_target_follow_each_other_in_segments_zero_and_one(shards):
             segment = passage.example.segment_ids
             assert (np.diff(segment) >= 0).all()
             assert segment.sum() == len(target) + 1
+            assert passage.words[-1].tolist() == [len(passage) - 1, len(passage)]
             used += [source, target]
         used = np.sort(np.concatenate(used))
         assert len(set(used.tolist())) == len(used) >= shards.tokens - 20
+
+
+def test_of_separators_only_the_end_of_a_target_is_asked_for(shards):
+    sequences = OBJECTIVES["unilm"].mixture["sequence_to_sequence"].arrange
+    vocabulary, separator = VocabularyFacts.from_tokenizer(tokenizer()), tokenizer().special.sep
+    asked = set()
+    for row, passage in enumerate(epoch(sequences, shards)):
+        ids, segment = np.minimum(passage.example.token_ids, vocabulary.vocab_size - 1), passage.example.segment_ids
+        known = replace(passage, example=Example(ids, segment))
+        corrupted = OBJECTIVES["unilm"].corrupt.corrupt(known, vocabulary, rng_for(0, 0, row))
+        asked |= {int(place) - len(passage) for place in corrupted.targets[corrupted.labels == separator]}
+    assert asked == {-1}
 
 
 @named(ALL)
 def test_other_templates_keep_words_in_place(shards, arrangement):
     for passage in epoch(arrangement, shards, made=without_segments()):
         assert len(passage) <= 64
-        covered = np.concatenate([np.arange(*word) for word in passage.words])
+        covered = np.concatenate([np.arange(*word) for word in words_of(passage)])
         np.testing.assert_array_equal(covered, np.flatnonzero(places(passage) >= 0))
 
 

@@ -1,5 +1,8 @@
 """The data of a stage, the figures it is measured by, and recipes of methods."""
 
+import json
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 
@@ -9,6 +12,7 @@ from bertsmith.losses import AllPairs, InBatch
 from bertsmith.recipes import METHODS, contrast_recipe, make_item_splits
 from bertsmith.recipes.contrast_data import training_items
 from bertsmith.recipes.contrast_measuring import FOUND, ItemMeasure
+from bertsmith.recipes.contrast_model import learner_for
 from bertsmith.recipes.contrast_schema import ContrastRecipe
 from bertsmith.recipes.schema import recipe_yaml
 from bertsmith.sentences.items import alike
@@ -144,3 +148,14 @@ def test_figures_of_triplets():
     assert measure.metrics(table) == {"accuracy": 0.5}
     low, high = measure.intervals(table, seed=0)["accuracy"]
     assert low <= 0.5 <= high
+
+
+def test_an_encoder_without_segments_does_not_learn_to_write(tmp_path):
+    shape = tmp_path / "shape.json"
+    sizes = {"hidden_size": 8, "num_layers": 1, "num_heads": 2, "intermediate_size": 16}
+    texts, start = ["怎么退货", "如何退货"], {"start": {"encoder": str(shape)}}
+    for segments in (2, 1):
+        shape.write_text(json.dumps({**sizes, "type_vocab_size": segments}))
+        made = recipe("simbert", **start)
+        with nullcontext() if segments == 2 else pytest.raises(UserError, match="two segments"):
+            learner_for(made, made.stages[0], made.start, texts, labels=())

@@ -34,7 +34,7 @@ class Corpus(Config):
 
     A .txt file (also .gz, .xz, .zst) has one paragraph a line and a blank line between documents;
     with `documents: line` every line is a document. In data files (.csv, .tsv, .jsonl, .parquet)
-    every text is a document, so that a task's own files can be learned from (Sun et al. 2019 §5.3);
+    every text is a document, so that a task's own files can be learned from (Sun et al. 2019 §5.4);
     the texts of a pair are two paragraphs of one.
 
     Of all documents, `held_out_share` are set aside, drawn by their first paragraph alone, so that

@@ -27,7 +27,7 @@ class FurtherEncoder(Config):
 
 
 class MultiTaskEncoder(Config):
-    """The encoder after it has learned this task and the extra ones together (Sun et al. 2019 §5.4: MFiT-FiT)."""
+    """The encoder after it has learned this task and the extra ones together (Sun et al. 2019 §5.5: MFiT-FiT)."""
 
     kind: Literal["multitask"] = "multitask"
 

@@ -112,7 +112,7 @@ class Average(Several):
 
 
 class Largest(Several):
-    """The largest value of each feature over some layers (Sun et al. 2019, table 3: `last_4` did best of all)."""
+    """The largest value of each feature over some layers (Sun et al. 2019, table 3: `last_4` ties with the last)."""
 
     kind: Literal["max"] = "max"
     numbers: Numbers = "last_4"

@@ -10,7 +10,7 @@ from bertsmith.heads.initial import initialise
 
 
 class ReplacedTokenHead(nn.Module):
-    """Dense, activation, one score a token (Clark et al. 2020, arXiv 2003.10555 §3.1; authors' code).
+    """Dense, activation, one score a token (Clark et al. 2020, arXiv 2003.10555 §2; authors' code).
 
     The parameters bear the names of `Checkpoint.heads["rtd"]`.
     """

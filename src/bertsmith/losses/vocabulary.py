@@ -40,8 +40,8 @@ def vocabulary_loss(
     Never more than `scores_at_once` scores exist at a time (None: as fits the device), going forward or
     back. The product is made in the dtype of autocast, if it is on; bias, softmax and sums are float32
     or wider. With a temperature, a token is drawn from softmax(scores / temperature) for each row by
-    inverting its distribution function: the same law as adding Gumbel noise and taking the largest
-    (Clark et al. 2020, arXiv 2003.10555 §3.1), at a thirtieth of the random numbers' price.
+    inverting its distribution function: the same law as adding Gumbel noise and taking the largest (authors'
+    code of ELECTRA, Clark et al. 2020, arXiv 2003.10555), at a thirtieth of the random numbers' price.
     """
     device = vectors.device.type
     dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else table.dtype

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Distinct:
-    """Distinct-n: different runs of `size` tokens, as a share of all (Li et al. 2016, arXiv 1510.03055 §5.3).
+    """Distinct-n: different runs of `size` tokens, as a share of all (Li et al. 2016, arXiv 1510.03055 §5).
 
     Texts are added as they come; 1 where no two runs are the same, near 0 where the same is said again and again.
     """

@@ -20,7 +20,8 @@ class Generator(Config):
     """The shape of the generator beside the encoder's (Clark et al. 2020, arXiv 2003.10555 §3.2; authors' code).
 
     `width` and `layers` are shares of the encoder's; attention heads of 64, feed-forward four times the
-    width. `temperature` divides the scores before a token is drawn.
+    width. The paper's base has a third of the width, and its large hides .25 of the tokens: set those.
+    `temperature` divides the scores before a token is drawn.
     """
 
     width: PositiveFloat = 0.25
@@ -75,7 +76,7 @@ class TokenGenerator(nn.Module):
 
 
 class ReplacedTokens(Config):
-    """Find the tokens that a generator replaced, among all tokens (Clark et al. 2020, arXiv 2003.10555 §3.1).
+    """Find the tokens that a generator replaced, among all tokens (Clark et al. 2020, arXiv 2003.10555 §2).
 
     The loss is that of the generator, which learns to name hidden tokens, plus `weight` times the
     encoder's. The two are trained together but not against each other: no gradient flows through

@@ -60,7 +60,7 @@ class Repeated(Config):
 class Ngrams(Config):
     """Stretches of 1, 2, 3 … units with given shares, whole and without overlap.
 
-    MacBERT has .4, .3, .2, .1 (Cui et al. 2020, arXiv 2004.13922 §3.1), ALBERT 1, 1/2, 1/3 (Lan et
+    MacBERT has .4, .3, .2, .1 (Cui et al. 2020, arXiv 2004.13922 §3.2), ALBERT 1, 1/2, 1/3 (Lan et
     al. 2020, arXiv 1909.11942 §4.1), UniLM .8, .1, .1 (Dong et al. 2019, arXiv 1905.03197 §2.4). A
     length is drawn first and a free place for it afterwards, so that long stretches are not lost
     to collisions; one that exceeds what is left of the budget is shortened, as in ALBERT's code.

@@ -105,7 +105,8 @@ class SpanBoundary(Config):
     """Name the tokens of a hidden span from the two that border it (Joshi et al. 2020, arXiv 1907.10529 §3.2).
 
     The borders stand outside the span; a span at the edge of its text has none, and no such loss.
-    Only the first `longest` tokens of a span are asked for (authors' code).
+    Only the first `longest` tokens of a span are asked for (authors' code, which divides by one more than
+    there are targets; this is their mean).
     """
 
     losses: ClassVar[tuple[str, ...]] = ("span_boundary",)

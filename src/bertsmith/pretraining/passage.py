@@ -13,7 +13,8 @@ class Passage:
     """A text before corruption, special tokens in place.
 
     `words` and `entities` are ranges of tokens, end exclusive, in ascending order, without
-    overlap and never over a special token; `entities` holds the phrases and named entities, which
+    overlap and never over a special token (but the last separator may be a word of a target, which then teaches
+    where to stop); `entities` holds the phrases and named entities, which
     may be none. `relation` is the label of a pair: 1 for a random second segment (BERT) or for
     segments in the wrong order (ALBERT), 0 for a true pair, None for a text that is no pair.
     """

@@ -37,13 +37,15 @@ OBJECTIVES: dict[str, Objective] = {
         losses=_TOKENS,
     ),
     "wwm": Objective(
-        # Cui et al. 2021, arXiv 1906.08101: whole words, replaced piece by piece; without next sentence, as -ext
+        # Cui et al. 2021, arXiv 1906.08101: whole words, replaced piece by piece; without next sentence, as
+        # RoBERTa-wwm-ext, which reads pairs all the same where this reads full sentences
         arrange=FullSentences(),
         corrupt=_WORDS,
         losses=_TOKENS,
     ),
     "ernie": Objective(
-        # Sun et al. 2019, arXiv 1904.09223 §3.2: basic units, then phrases, then entities
+        # Sun et al. 2019, arXiv 1904.09223 §3.2: basic units, then phrases, then entities; phrases are
+        # the segmenter's words, and word lists of phrases and names have their turn in the last stage
         arrange=DocumentSentences(),
         corrupt=Corruption(select=Select(units="characters")),
         losses=_TOKENS,
@@ -63,7 +65,7 @@ OBJECTIVES: dict[str, Objective] = {
         losses=Losses(masked_tokens=MaskedTokens(), span_boundary=SpanBoundary()),
     ),
     "macbert": Objective(
-        # Cui et al. 2020, arXiv 2004.13922 §3.1: n-grams of words, each replaced by a similar word; sentence order
+        # Cui et al. 2020, arXiv 2004.13922 §3.2: n-grams of words, each replaced by a similar word; sentence order
         arrange=SentenceOrder(),
         corrupt=Corruption(
             select=Select(units="words", length=Ngrams(shares=(0.4, 0.3, 0.2, 0.1))),
@@ -72,19 +74,21 @@ OBJECTIVES: dict[str, Objective] = {
         losses=_TOKENS_AND_PAIRS,
     ),
     "electra": Objective(
-        # Clark et al. 2020, arXiv 2003.10555 §3, and the authors' code: 85 % masked, the rest as it is
+        # Clark et al. 2020, arXiv 2003.10555 §2, and the authors' code: 85 % masked, the rest as it is
         arrange=DocumentSentences(),
         corrupt=Corruption(select=Select(length=Repeated()), replace=Replace(mask=0.85, random=0.0, same=0.15)),
         losses=Losses(replaced_tokens=ReplacedTokens()),
     ),
     "albert": Objective(
-        # Lan et al. 2020, arXiv 1909.11942 §3.1 and §4.1: n-grams of words with shares 1/n, sentence order
+        # Lan et al. 2020, arXiv 1909.11942 §3.1 and §4.1: n-grams of words with shares 1/n, sentence order; drawn
+        # anew in every epoch instead of 40 copies, and without their cap of 20 places, which binds above 133 tokens
         arrange=SentenceOrder(),
         corrupt=Corruption(select=Select(units="words", length=Ngrams(shares=(1.0, 1 / 2, 1 / 3)))),
         losses=_TOKENS_AND_PAIRS,
     ),
     "unilm": Objective(
-        # Dong et al. 2019, arXiv 1905.03197 §2.3 and §2.4: one encoder under four masks
+        # Dong et al. 2019, arXiv 1905.03197 §2.3 and §2.4: one encoder under four masks; segments are 0
+        # and 1 in all of them, so that BERT's two can be gone on with, where the paper has six
         arrange=NextSentence(),
         corrupt=Corruption(select=Select(length=Ngrams(shares=(0.8, 0.1, 0.1)))),
         losses=_TOKENS_AND_PAIRS,

@@ -36,7 +36,7 @@ class Replace(Config):
     BERT has 80 % [MASK], 10 % random, 10 % same, for each token (Devlin et al. 2019,
     arXiv 1810.04805 §3.1); SpanBERT the same for each span (Joshi et al. 2020, arXiv 1907.10529
     §3.1); MacBERT similar words in place of [MASK], for each word (Cui et al. 2020,
-    arXiv 2004.13922 §3.1). A random place gets a token of its own, whatever shares the draw.
+    arXiv 2004.13922 §3.2). A random place gets a token of its own, whatever shares the draw.
     """
 
     mask: float = Field(default=0.8, ge=0, le=1)
@@ -115,7 +115,7 @@ def count_outcomes(outcomes: Int[np.ndarray, "targets"]) -> dict[str, int]:
 def degraded_share(counts: Mapping[str, int]) -> float:
     """The share of the tokens to become similar that had no similar word; above a tenth the list is too short.
 
-    Cui et al. 2020 (arXiv 2004.13922 §3.1) keep it below that, of all hidden tokens even.
+    Cui et al. 2020 (arXiv 2004.13922 §3.2) keep it below that, of all hidden tokens even.
     """
     wanted = counts.get("similar", 0) + counts.get("degraded", 0)
     return counts.get("degraded", 0) / wanted if wanted else 0.0

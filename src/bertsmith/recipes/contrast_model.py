@@ -155,6 +155,13 @@ def _writer(
 ) -> tuple[VocabularyHead | None, tuple[str, ...]]:
     if stage.generation is None:
         return None, ()
+    if beginning.encoder.config.type_vocab_size < 2:
+        raise UserError(
+            "learning to write needs two segments, source and target, and this encoder tells none apart "
+            "(type_vocab_size 1, as RoBERTa's); start from one that does, as BERT's, or leave generation out: "
+            "contrast --method simcse-supervised learns from the same pairs",
+            code="bad_setting",
+        )
     writer = VocabularyHead(beginning.encoder.config, generator=generator)
     stored = beginning.heads.get("mlm") or _among_extras(beginning.heads)
     if not stored:

@@ -53,7 +53,7 @@ class CountingUpdates:
 
 
 def degraded_warning(share: float) -> str:
-    """What to say where too many words have no similar one (MacBERT, Cui et al. 2020, arXiv 2004.13922 §3.1)."""
+    """What to say where too many words have no similar one (MacBERT, Cui et al. 2020, arXiv 2004.13922 §3.2)."""
     return (
         f"{share:.0%} of the words that were to become similar ones got a random token, since none of their length "
         "was known; in the paper at most a tenth do. A list made from this corpus would help (bertsmith similar)"

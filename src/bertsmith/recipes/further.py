@@ -1,4 +1,4 @@
-"""Further pre-training (Sun et al. 2019, arXiv 1905.05583 §5.3): its presets, and which objective fits a checkpoint."""
+"""Further pre-training (Sun et al. 2019, arXiv 1905.05583 §5.4): its presets, and which objective fits a checkpoint."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ FITTING = {"electra": "electra", "roberta": "roberta", "xlm-roberta": "roberta",
 
 
 def preset_values(name: str) -> dict[str, Any]:
-    """What a preset sets: 32 texts of 128 tokens an update, a peak rate of 5e-5 after a tenth of warm-up (§5.3).
+    """What a preset sets: 32 texts of 128 tokens an update, a peak rate of 5e-5 after a tenth of warm-up (§5.2).
 
     Raises:
         UserError: there is no such preset.

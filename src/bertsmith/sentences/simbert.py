@@ -31,7 +31,7 @@ class SourceAndTarget:
     def lengths(self, slots: Slots) -> Int[np.ndarray, "items"]:
         """Tokens of both sequences of each pair."""
         sizes = np.array([len(ids) for ids in self.ids], dtype=np.int64)
-        return np.asarray(2 * (sizes[slots].sum(1) + self.tokenizer.overhead(pair=True)))
+        return np.asarray(2 * (sizes[slots].sum(1) + self.tokenizer.overhead(pair=False) + 1))
 
     def sequences(self, slots: Slots, place: tuple[int, int]) -> list[Example]:
         """Both orders of each pair, adjacent."""
@@ -44,4 +44,4 @@ class SourceAndTarget:
         ids = self.ids[source]
         if self.noise is not None:
             ids = self.noise(source, np.random.Generator(np.random.PCG64([self.seed, *place, source, target])))
-        return self.tokenizer.assemble(ids, self.ids[target])
+        return self.tokenizer.assemble_target(ids, self.ids[target])

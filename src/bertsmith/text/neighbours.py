@@ -28,7 +28,7 @@ class Neighbours(Config):
     arXiv 1301.3781 §3), and its neighbours can more often stand in the same place.
 
     Chinese words are compared among those of the same number of characters, since a similar word
-    has to fit in the place of the other (MacBERT, Cui et al. 2020, arXiv 2004.13922 §3.1, takes
+    has to fit in the place of the other (MacBERT, Cui et al. 2020, arXiv 2004.13922 §3.2, takes
     them from the toolkit Synonyms, which works the same way); so are numbers and marks, and words of
     letters whatever their length. Mixtures have no similar words.
     """

@@ -1,4 +1,4 @@
-"""Words that may stand in for one another (MacBERT, Cui et al. 2020, arXiv 2004.13922 §3.1)."""
+"""Words that may stand in for one another (MacBERT, Cui et al. 2020, arXiv 2004.13922 §3.2)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

@@ -88,6 +88,16 @@ class Tokenizer:
         """Put the special tokens around the token ids of one text or of a pair."""
         return self.template.assemble(first, second)
 
+    def assemble_target(self, source: np.ndarray, target: np.ndarray) -> Example:
+        """A text and what is to be written after it: `[CLS] source [SEP]` in segment 0, `target [SEP]` in segment 1.
+
+        In every family, whatever its pairs look like (Dong et al. 2019, arXiv 1905.03197 §2.3): a prefix mask
+        tells the two apart by their segments alone.
+        """
+        before = self.template.assemble(source).token_ids
+        token_ids = np.concatenate([before, target, [self.special.sep]]).astype(np.int32)
+        return Example(token_ids, (np.arange(len(token_ids)) >= len(before)).astype(np.int32))
+
     def overhead(self, *, pair: bool) -> int:
         """How many special tokens `assemble` adds."""
         return self.template.overhead(pair=pair)

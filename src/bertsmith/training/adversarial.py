@@ -23,9 +23,9 @@ from bertsmith.training.step import Step, Sums
 class Fgm(Config):
     """The fast gradient method: one step of length `epsilon` along the gradient (Miyato et al. 2017).
 
-    arXiv 1605.07725 §3, eq. 5 and 7: the loss is that of the text plus `weight` times that of the
+    arXiv 1605.07725 §3, eq. 5 and 6: the loss is that of the text plus `weight` times that of the
     moved text. `epsilon` is the Euclidean length over all token vectors of a sequence; a token vector
-    of BERT is about 1.4 long. An update takes twice as long.
+    of BERT is about 1.4 long, and is not normalised first as in the paper. An update takes twice as long.
     """
 
     kind: Literal["fgm"] = "fgm"

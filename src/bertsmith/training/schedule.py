@@ -107,7 +107,7 @@ class Polynomial(Config):
 
 
 class SlantedTriangular(Config):
-    """A short way up, a long way down, from and to the share 1 / `ratio` (Howard & Ruder 2018, arXiv 1801.06146 §3.3).
+    """A short way up, a long way down, from and to the share 1 / `ratio` (Howard & Ruder 2018, arXiv 1801.06146 §3.2).
 
     `warmup` is their cut_frac. The way down ends with the run, also where the cut is rounded.
     """

@@ -4,7 +4,6 @@ from typing import Literal
 
 import numpy as np
 
-from bertsmith.batch import Example
 from bertsmith.data.shards import TokenRun
 from bertsmith.pretraining.arrangement.cuts import Kind
 from bertsmith.pretraining.arrangement.units import separated, units_of
@@ -21,19 +20,29 @@ def single(run: TokenRun, tokenizer: Tokenizer) -> Passage:
 
 
 def pair(here: TokenRun, there: TokenRun, kind: Kind, tokenizer: Tokenizer) -> Passage:
-    """Two segments as they stand; a SOURCE has no relation, and its segments are 0 and 1 in every family."""
+    """Two segments as they stand, and how they are related."""
     first, second = units_of(here), units_of(there)
     template = tokenizer.template.pair
     lead, behind = _place(template, "first"), _place(template, "second") + len(here) - 1
     example = tokenizer.assemble(first.token_ids, second.token_ids)
-    if kind == Kind.SOURCE:
-        example = Example(example.token_ids, (np.arange(len(example)) >= behind).astype(np.int32))
-    return Passage(
-        example,
-        np.concatenate([first.words + lead, second.words + behind]).astype(np.int32),
-        np.concatenate([first.entities + lead, second.entities + behind]).astype(np.int32),
-        None if kind == Kind.SOURCE else int(kind != Kind.PAIR),
-    )
+    words = np.concatenate([first.words + lead, second.words + behind]).astype(np.int32)
+    entities = np.concatenate([first.entities + lead, second.entities + behind]).astype(np.int32)
+    return Passage(example, words, entities, int(kind != Kind.PAIR))
+
+
+def source_and_target(here: TokenRun, there: TokenRun, tokenizer: Tokenizer) -> Passage:
+    """Two segments, 0 and 1 in every family, without a relation.
+
+    The last separator counts as the last word of the target: asked for like others, it teaches where to stop
+    (Dong et al. 2019, arXiv 1905.03197 §2.5; only there are targets written, so here it is learned beforehand).
+    """
+    first, second = units_of(here), units_of(there)
+    example = tokenizer.assemble_target(first.token_ids, second.token_ids)
+    lead, end = tokenizer.template.before, len(example)
+    behind = end - len(there) - 1
+    words = np.concatenate([first.words + lead, second.words + behind, [[end - 1, end]]]).astype(np.int32)
+    entities = np.concatenate([first.entities + lead, second.entities + behind]).astype(np.int32)
+    return Passage(example, words, entities)
 
 
 def _place(template: tuple[Slot, ...], content: Literal["first", "second"]) -> int:

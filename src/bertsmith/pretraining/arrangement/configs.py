@@ -117,8 +117,8 @@ class SentenceOrder(_Arranged):
     """Two consecutive segments, in their order or swapped (Lan et al. 2020, ALBERT §3.1; Cui et al. 2020, MacBERT).
 
     `swapped_share` of the pairs are swapped (relation 1). As in ALBERT's code, a sentence that is
-    all there is left of its document is paired with one from another document, and counts as
-    relation 1 too. Lengths as in `NextSentence`.
+    all there is left of its document is paired with one from another document (of its own, if there is no other),
+    and counts as relation 1 too. Lengths as in `NextSentence`.
     """
 
     kind: Literal["sentence_order"] = "sentence_order"

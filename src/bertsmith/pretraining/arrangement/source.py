@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from bertsmith.data.shards import LINE, ShardSet, TokenRun
-from bertsmith.pretraining.arrangement.assembly import pair, single
+from bertsmith.pretraining.arrangement.assembly import pair, single, source_and_target
 from bertsmith.pretraining.arrangement.cuts import CUT, Kind
 from bertsmith.pretraining.arrangement.order import RowFile, Shuffle
 from bertsmith.pretraining.arrangement.sentences import Sentences, sentences_of
@@ -56,7 +56,10 @@ class PassageSource:
             there = self._elsewhere(document, second, random)
         if kind == Kind.SWAPPED:
             here, there = there, here
-        return pair(*_shortened(here, there, self._room, random), Kind(kind), self._tokenizer)
+        here, there = _shortened(here, there, self._room, random)
+        if kind == Kind.SOURCE:
+            return source_and_target(here, there, self._tokenizer)
+        return pair(here, there, Kind(kind), self._tokenizer)
 
     def length(self, row: int) -> int:
         """How many tokens a text has, special ones and separators between documents left out, without reading it.
