@@ -36,6 +36,23 @@ class Config(BaseModel):
         return type(self).model_validate({**dict(self), **changes})
 
 
+def in_brief(config: Config) -> dict[str, Any]:
+    """What is not as it is by default, as JSON has it; every part says its kind, so that it can be read back."""
+    told: dict[str, Any] = _with_kinds(
+        config.model_dump(mode="json", exclude_defaults=True), config.model_dump(mode="json")
+    )
+    return told
+
+
+def _with_kinds(brief: Any, whole: Any) -> Any:
+    if isinstance(brief, list):
+        return [_with_kinds(one, other) for one, other in zip(brief, whole, strict=True)]
+    if not isinstance(brief, dict):
+        return brief
+    kind = {"kind": whole["kind"]} if "kind" in whole else {}
+    return kind | {name: _with_kinds(value, whole[name]) for name, value in brief.items()}
+
+
 def parse_config(kind: type[C], values: Mapping[str, Any], *, where: str | None = None) -> C:
     """Validate `values` as a config of this kind.
 

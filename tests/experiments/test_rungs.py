@@ -50,6 +50,21 @@ def test_an_option_keeps_what_it_does_not_speak_of():
     assert layers.document.keep == "tail"
 
 
+def test_several_dropouts_are_of_the_head_there_is():
+    option = next(one for one in usual_rungs()["tricks"].options if one.name == "multi_sample")
+    assert changed(CHOSEN, option).head.of.dropout == 0.5
+    head = changed({**CHOSEN, "head": {"kind": "mlp", "hidden": 8}}, option).head
+    assert (head.of.kind, head.of.hidden) == ("mlp", 8)
+    with pytest.raises(UserError, match="bilstm"):
+        changed({**CHOSEN, "task": "tagging", "head": {"kind": "bilstm"}}, option)
+
+
+def test_an_encoder_made_on_the_way_is_learned_as_the_baseline_is():
+    recipe = ladder_recipe(given={"start": {"model": "tiny-zh"}, "task": {"kind": "classification"}})
+    made = changed(recipe.chosen, Option(name="further", set={"start.model": "/not/there/yet"}))
+    assert made.but(start=recipe.base.start) == recipe.base
+
+
 def test_rungs_by_name_and_of_ones_own(tmp_path):
     own = {"name": "batch", "options": [{"name": "64", "set": {"batches.batch_size": 64}}]}
     path = tmp_path / "ladder.yaml"
@@ -58,6 +73,16 @@ def test_rungs_by_name_and_of_ones_own(tmp_path):
     assert [rung.name for rung in recipe.ladder.rungs] == ["decay", "batch"]
     assert recipe.ladder.seeds == 5
     assert [rung.name for rung in picked(recipe.ladder.rungs, ["batch", "rate"])] == ["batch", "rate"]
+    path.write_text(recipe.yaml())
+    assert ladder_recipe(given={}, file=path) == recipe
+
+
+@pytest.mark.parametrize("encoder", [{"kind": "further", "steps": 3}, {"kind": "multitask"}])
+@pytest.mark.parametrize("task", ["classification", "multilabel", "regression", "pair", "tagging"])
+def test_a_ladder_can_be_read_back(encoder, task, tmp_path):
+    own = {"name": "own", "options": [{"name": "one", "encoder": encoder}]}
+    given = {**CHOSEN, "ladder": {"rungs": ["rate", own], "extra": {"more": {"task": task, "train": "x.csv"}}}}
+    recipe, path = ladder_recipe(given=given), tmp_path / "ladder.yaml"
     path.write_text(recipe.yaml())
     assert ladder_recipe(given={}, file=path) == recipe
 

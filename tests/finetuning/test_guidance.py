@@ -1,7 +1,9 @@
 """R-Drop and a teacher: values by hand, nothing where there is nothing to learn, cuts and kills without effect."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -10,7 +12,6 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 from bertsmith.data import BatchPlan
-from bertsmith.errors import UserError
 from bertsmith.finetuning import (
     Distill,
     FineTuner,
@@ -21,7 +22,9 @@ from bertsmith.finetuning import (
     Targets,
     pack_readings,
     predict,
+    require_comparable,
 )
+from bertsmith.losses import AnyCriterion, Comparable, LabelFacts
 from bertsmith.training import (
     AdamW,
     Budget,
@@ -168,9 +171,8 @@ def test_killed_it_goes_on_to_the_same_bits(tmp_path: Path, step):
     assert all(torch.equal(again[name], whole[name]) for name in whole)
 
 
-def test_a_criterion_that_cannot_compare_is_refused():
-    model = tuner()
-    model.criterion = torch.nn.Identity()
-    with pytest.raises(UserError, match="cannot compare two scorings") as caught:
-        Guided(model, r_drop=RDrop())
-    assert caught.value.code == "bad_setting"
+def test_criteria_that_say_they_compare_do():
+    for kind in get_args(get_args(AnyCriterion)[0]):
+        criterion = kind().build(LabelFacts.of(("a", "b"), (1, 1)))
+        with nullcontext() if isinstance(criterion, Comparable) else pytest.raises(ValueError, match="cannot compare"):
+            require_comparable(kind())

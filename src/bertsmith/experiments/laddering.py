@@ -7,15 +7,15 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
-from bertsmith.config import Config, parse_config
+from bertsmith.config import Config, in_brief, parse_config
 from bertsmith.data.record import USUAL_COLUMNS
 from bertsmith.errors import UserError
 from bertsmith.experiments.rungs import Rung, usual_rungs
 from bertsmith.experiments.significance import LEVEL
 from bertsmith.finetuning import AnyAim
-from bertsmith.recipes import FinetuneRecipe
+from bertsmith.recipes import FinetuneRecipe, merged
 from bertsmith.recipes.multitask_schema import TaskName
-from bertsmith.recipes.schema import chosen_values, read_yaml, recipe_of
+from bertsmith.recipes.schema import chosen_values, read_yaml, recipe_of, usual_for_start
 
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
 
@@ -92,7 +92,11 @@ class Ladder(Config):
 
 
 class LadderRecipe(Config):
-    """A ladder: what was chosen of the baseline's recipe, without defaults, and the rungs on top of it."""
+    """A ladder: what was chosen of the baseline's recipe, and the rungs on top of it.
+
+    Defaults are left out but for those that depend on what the baseline starts from: encoders made on the way
+    keep them.
+    """
 
     kind: Literal["ladder"] = "ladder"
     chosen: dict[str, Any]
@@ -105,7 +109,7 @@ class LadderRecipe(Config):
 
     def yaml(self) -> str:
         """As the file that `--recipe` reads."""
-        told = {"kind": self.kind, **self.chosen, "ladder": self.ladder.model_dump(mode="json", exclude_defaults=True)}
+        told = {"kind": self.kind, **self.chosen, "ladder": in_brief(self.ladder)}
         told["ladder"]["rungs"] = [_written(rung) for rung in self.ladder.rungs]
         return yaml.safe_dump(told, allow_unicode=True, sort_keys=False)
 
@@ -128,6 +132,7 @@ def ladder_recipe(*, given: Mapping[str, Any], file: Path | None = None, setting
     chosen = chosen_values(given=given, below=below, settings=settings)
     where = str(file) if file else None
     ladder = parse_config(_Part, {"ladder": chosen.pop("ladder", {})}, where=where).ladder
+    chosen = merged(usual_for_start(chosen["start"]), chosen)
     base = recipe_of(chosen, where=where)
     if base.selection.better == "lower":
         raise UserError(
@@ -140,4 +145,4 @@ def ladder_recipe(*, given: Mapping[str, Any], file: Path | None = None, setting
 
 def _written(rung: Rung) -> Any:
     """Ours by name."""
-    return rung.name if usual_rungs().get(rung.name) == rung else rung.model_dump(mode="json", exclude_defaults=True)
+    return rung.name if usual_rungs().get(rung.name) == rung else in_brief(rung)

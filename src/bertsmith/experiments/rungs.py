@@ -56,6 +56,9 @@ class Option(Config):
         document, now = above.get("document"), chosen.get("document")
         if isinstance(document, Mapping) and isinstance(now, Mapping) and "max_length" in now:
             above["document"] = {"max_length": now["max_length"], **document}
+        head, inner = above.get("head"), chosen.get("head")
+        if isinstance(head, Mapping) and head.get("kind") == "multi_sample" and isinstance(inner, Mapping):
+            above["head"] = {"of": {"kind": "linear", **inner}, **head}
         return merged(below, above)
 
 

@@ -29,7 +29,7 @@ from bertsmith.finetuning.documents import (
     Windows,
     shorten_pair,
 )
-from bertsmith.finetuning.guidance import Distill, Guided, RDrop
+from bertsmith.finetuning.guidance import Distill, Guided, RDrop, require_comparable
 from bertsmith.finetuning.mixture import MixedUpdates, MultiTuner, TaskBatch
 from bertsmith.finetuning.model import FineTuner, LabelledBatch
 from bertsmith.finetuning.outputs import Outputs
@@ -101,6 +101,7 @@ __all__ = [
     "predict_together",
     "prepare",
     "quotas",
+    "require_comparable",
     "require_fit",
     "shorten",
     "shorten_pair",

@@ -8,9 +8,8 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat
 from torch import Tensor, nn
 
 from bertsmith.config import Config
-from bertsmith.errors import UserError
 from bertsmith.finetuning.model import FineTuner, LabelledBatch
-from bertsmith.losses import Comparable
+from bertsmith.losses import AnyCriterion, Comparable
 
 
 class RDrop(Config):
@@ -39,23 +38,28 @@ class Distill(Config):
     weight: Annotated[float, Field(gt=0.0, le=1.0)] = 0.5
 
 
+def require_comparable(criterion: AnyCriterion) -> None:
+    """Make sure that a criterion can compare two scorings of a text, as R-Drop and distillation do.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    if not getattr(criterion, "compares", True):
+        raise ValueError(
+            f"criterion {criterion.kind} cannot compare two scorings of a text, which r_drop and distill need; "
+            "leave them out, or choose another criterion"
+        )
+
+
 class Guided:
     """A model as the loop trains it: with its own loss, those of its guides as further losses.
 
     Its own loss knows labelled items only, the others also those without a label (target -100). It has
     no weights of its own; what is measured, kept and saved is the model inside.
-
-    Raises:
-        UserError: the criterion cannot compare two scorings.
     """
 
     def __init__(self, model: FineTuner, *, r_drop: RDrop | None = None, distill: Distill | None = None) -> None:
-        if not isinstance(model.criterion, Comparable):
-            raise UserError(
-                f"criterion {model.task.criterion.kind} cannot compare two scorings of a text, which r_drop and "
-                "distill need; leave them out, or choose another criterion",
-                code="bad_setting",
-            )
+        assert isinstance(model.criterion, Comparable)
         self.model, self.criterion = model, model.criterion
         self.r_drop, self.distill = r_drop, distill
 

@@ -1,6 +1,6 @@
 """A tag for every unit of a sequence, decided together: a linear-chain conditional random field."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -22,6 +22,7 @@ class Crf(Config):
     `optimizer.rates={"criterion.*": 1e-2}`.
     """
 
+    compares: ClassVar[bool] = False
     kind: Literal["crf"] = "crf"
 
     def build(self, facts: LabelFacts) -> "CrfCriterion":

@@ -20,6 +20,7 @@ from bertsmith.finetuning import (
     RDrop,
     Sampling,
     Truncate,
+    require_comparable,
     require_fit,
 )
 from bertsmith.heads import AnyHead, Linear
@@ -83,6 +84,8 @@ class TaskRecipe(Config):
     @model_validator(mode="after")
     def _fits(self) -> "TaskRecipe":
         require_fit(self.task, document=self.document, features=self.features, head=self.head, criterion=self.criterion)
+        if self.r_drop is not None or self.distill is not None:
+            require_comparable(self.criterion)
         if self.calibrate and not self.task.calibrates:
             raise ValueError(f"calibrate needs one label a text; task {self.task.name} has no such probabilities")
         return self

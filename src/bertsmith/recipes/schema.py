@@ -26,6 +26,7 @@ from bertsmith.finetuning import (
     RDrop,
     Truncate,
     WarmStart,
+    require_comparable,
     require_fit,
 )
 from bertsmith.heads import AnyHead, Linear
@@ -154,6 +155,8 @@ class FinetuneRecipe(Config):
     @model_validator(mode="after")
     def _fits(self) -> "FinetuneRecipe":
         require_fit(self.task, document=self.document, features=self.features, head=self.head, criterion=self.criterion)
+        if self.r_drop is not None or self.distill is not None:
+            require_comparable(self.criterion)
         if self.calibrate and not self.task.calibrates:
             raise ValueError(f"calibrate needs one label a text; task {self.task.kind} has no such probabilities")
         if self.warm_start is not None and (not self.task.calibrates or self.head.gathers):

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bertsmith.config import in_brief
 from bertsmith.experiments import (
     BEST,
     LADDER,
@@ -134,7 +135,7 @@ def _of_option(one: Attempt, climbed: Climbed) -> dict[str, Any]:
     assert one.judged is not None
     return {
         "name": one.option.name,
-        "set": one.option.model_dump(mode="json", exclude_defaults=True, include={"set", "encoder"}),
+        "set": {name: value for name, value in in_brief(one.option).items() if name in {"set", "encoder"}},
         "dev": _dev(one),
         "difference": _difference(one.judged.found),
         "p": one.judged.found.p,
