@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import subprocess
 import sys
 
@@ -226,6 +227,15 @@ def test_interrupted(stop, capsys):
     told = capsys.readouterr()
     assert told.out == ""
     assert told.err.strip() == (str(stop) or "interrupted")
+
+
+def test_sigterm_ends_a_command_as_ctrl_c_does(capsys):
+    before = signal.getsignal(signal.SIGTERM)
+    assert run(lambda: signal.raise_signal(signal.SIGTERM), ["--json"]) == 130
+    assert signal.getsignal(signal.SIGTERM) is before
+    told = capsys.readouterr()
+    assert json.loads(told.out)["error"]["code"] == "interrupted"
+    assert told.err == "interrupted\n"
 
 
 def test_helpers_under_torchrun_say_nothing_on_stdout(capsys, monkeypatch):

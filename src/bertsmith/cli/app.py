@@ -4,8 +4,11 @@
 """
 
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any
 
@@ -35,7 +38,7 @@ from bertsmith.cli import (
     vocabulary,
 )
 from bertsmith.cli.check import ErrorsFound
-from bertsmith.cli.output import forget_stdout, print_error
+from bertsmith.cli.output import forget_stdout, print_error, print_interrupted
 from bertsmith.errors import Interrupted, UserError
 from bertsmith.files import explained
 
@@ -49,7 +52,7 @@ Example: `bertsmith finetune --task classification --encoder tiny --train train.
 Exit codes: 0 done, 2 something you can fix (the message says how), 1 a bug of ours, 130 interrupted, state saved.
 """
 
-app = App(name="bertsmith", help=HELP, version=lambda: version("bertsmith"))
+app = App(name="bertsmith", help=HELP, version=lambda: version("bertsmith"), suppress_keyboard_interrupt=False)
 COMMANDS = (
     demo.demo,
     check.check,
@@ -89,7 +92,8 @@ def run(command: Callable[[], Any], tokens: Sequence[str]) -> int:
     """Call a command; every way it can end has one exit code and one message."""
     as_json = "--json" in tokens and _leads()
     try:
-        command()
+        with _termination_as_interrupt():
+            command()
         sys.stdout.flush()
     except ErrorsFound as error:
         print_error(error, as_json=False)
@@ -101,7 +105,7 @@ def run(command: Callable[[], Any], tokens: Sequence[str]) -> int:
         print_error(UserError(_usage(error), code="bad_usage"), as_json=as_json)
         return 2
     except (KeyboardInterrupt, Interrupted) as error:
-        print(str(error) or "interrupted", file=sys.stderr)
+        print_interrupted(str(error) or "interrupted", as_json=as_json)
         return 130
     except BrokenPipeError:
         forget_stdout()
@@ -114,6 +118,19 @@ def run(command: Callable[[], Any], tokens: Sequence[str]) -> int:
         print_error(problem, as_json=as_json)
         return 2
     return 0
+
+
+@contextmanager
+def _termination_as_interrupt() -> Iterator[None]:
+    """Let SIGTERM end a command as Ctrl-C does; a training that has something to save listens by itself."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _leads() -> bool:

@@ -32,6 +32,13 @@ def print_error(error: UserError, *, as_json: bool) -> None:
     print(f"error: {error.message}", file=sys.stderr, flush=True)
 
 
+def print_interrupted(words: str, *, as_json: bool) -> None:
+    """Say on stderr that a command was interrupted; with `--json` also as an error object on stdout."""
+    if as_json:
+        print_json({"error": {"code": "interrupted", "message": words, "where": None}})
+    print(words, file=sys.stderr, flush=True)
+
+
 def without_nan(value: Any) -> Any:
     """Replace NaN and infinities, which JSON does not know, by None."""
     if isinstance(value, float) and not math.isfinite(value):
