@@ -75,3 +75,19 @@ def test_what_does_not_fit(model):
         SentenceEncoder(model).fit(PAIRS, [1.0])
     with pytest.raises(UserError, match="nothing to learn from"):
         SentenceEncoder(model).fit([])
+
+
+@pytest.mark.parametrize(
+    ("items", "labels", "method", "code"),
+    [
+        (PAIRS, [3] * 29, "cosent", "constant_scores"),
+        (PAIRS, [3.0] * 29, "cosent", "constant_scores"),
+        (TEXTS[:1] * 2, None, "simcse", "too_few_rows"),
+        ([(TEXTS[0], TEXTS[1])], None, "ranking", "too_few_rows"),
+    ],
+)
+def test_items_that_teach_nothing_are_refused(model, items, labels, method, code):
+    encoder = SentenceEncoder(model, pooling="mean", device="cpu")
+    with pytest.raises(UserError) as caught:
+        encoder.fit(items, labels, method=method, dev=(PAIRS, NUMBERS), epochs=1)
+    assert caught.value.code == code

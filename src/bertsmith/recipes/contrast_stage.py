@@ -103,6 +103,7 @@ def prepared_stage(
         raise UserError(f"{splits.train.name}: there is one label only, {labels[0]!r}", code="one_label")
     learned = learner_for(recipe, stage, start, splits.texts, labels=labels)
     items = training_items(splits, stage, seed=recipe.seed, labels=labels)
+    _require_differences(items, stage, splits.train.name)
     items, scaled = _scaled(items, stage)
     _require_roles(items, stage, splits.train.name)
     bundle = learned.bundle(recipe)
@@ -171,10 +172,27 @@ def _scaled(items: Items, stage: Stage) -> tuple[Items, tuple[str, ...]]:
     low, high = float(items.labels.min()), float(items.labels.max())
     if low >= 0 and high <= 1:
         return items, ()
-    if low == high:
-        raise UserError(f"all numbers are {low:g}; there is nothing to learn", code="constant_scores")
     note = f"the numbers {low:g} to {high:g} of the training pairs are learned as cosines of 0 to 1"
     return replace(items, labels=(items.labels - low) / (high - low)), (note,)
+
+
+def _require_differences(items: Items, stage: Stage, name: str) -> None:
+    numbers = items.labels if stage.examples == "scored" else None
+    if numbers is not None and (numbers == numbers[0]).all():
+        fact = f"all {len(numbers)} numbers are {numbers[0]:g}"
+        raise UserError(
+            f"{name}: {fact}, so there is nothing to learn; give pairs of different similarity",
+            code="constant_scores",
+            where=name,
+        )
+    alone = len(items) < 2 or len(np.unique(items.classes)) < 2
+    if stage.loss.negatives and items.roles < 3 and alone:
+        raise UserError(
+            f"{name}: loss {stage.loss.kind} tells an item from the others of its batch, but there is only one; "
+            "give more",
+            code="too_few_rows",
+            where=name,
+        )
 
 
 def _require_roles(items: Items, stage: Stage, name: str) -> None:
