@@ -277,6 +277,7 @@ def test_mining(indexed, judge, tmp_path, capsys):
         (["search", "--index", "index"], "bad_usage"),
         (["search", "--index", "index", "x", "--input", "docs.csv"], "bad_usage"),
         (["search", "--index", "index", "x", "--where", "label"], "bad_usage"),
+        (["search", "--index", "index", "x", "--where", "lable=pos"], "missing_column"),
         (["search", "--index", "index", " "], "blank_text"),
         (["search", "--index", "index", "x", "--set", "search.top=0"], "bad_setting"),
         (["index", "--out", "index", "--add"], "bad_usage"),

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float32, Shaped
 
+from bertsmith.errors import UserError
 from bertsmith.search.approximate import Approximate
 from bertsmith.search.bm25 import Bm25, Postings
 from bertsmith.search.columns import Texts, mapped
@@ -78,12 +79,21 @@ class VectorIndex:
         """The rows that are not deleted and whose metadata have these values; `17` and `"17"` are the same.
 
         Every row's metadata are read, about a million in two seconds.
+
+        Raises:
+            UserError: no row has a field of this name.
         """
         kept = np.zeros(self.manifest.rows, dtype=bool)
+        known: set[str] = set()
         rows = np.arange(self.manifest.rows) if self.alive is None else np.flatnonzero(self.alive)
         for row in rows.tolist():
             found = self.metadata_of(row)
+            known |= found.keys()
             kept[row] = all(name in found and str(found[name]) == str(value) for name, value in wanted.items())
+        strange = next((name for name in wanted if name not in known), None)
+        if strange is not None and len(rows):
+            there = f"there are {', '.join(sorted(known))}" if known else "its texts came without other columns"
+            raise UserError(f"no column {strange!r} in this index; {there}", code="missing_column")
         return kept
 
     def nearest(
