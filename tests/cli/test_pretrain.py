@@ -12,6 +12,7 @@ from transformers import AutoModel, AutoModelForMaskedLM, ElectraForMaskedLM, El
 
 from bertsmith.pretraining import OBJECTIVES
 from tests.tiny import call, environment
+from tests.tiny import contents as contents_of_all
 
 SENTENCES = [
     "我们昨天在北京吃了火锅，味道真的很好。",
@@ -238,6 +239,21 @@ def test_another_objective_in_its_place_leaves_no_old_generator(corpus, capsys):
     assert (corpus / "out" / "generator").is_dir()
     assert call(capsys, *command(corpus, "wwm", "--overwrite")).code == 0
     assert set(contents(corpus / "out")) == LEFT
+
+
+@pytest.mark.parametrize(
+    ("objective", "max_length", "code"), [("wwm", "3", "bad_setting"), ("bert", "32", "too_few_documents")]
+)
+def test_a_refusal_costs_nobody_an_old_model(objective, max_length, code, corpus, capsys):
+    assert call(capsys, *command(corpus, "wwm")).code == 0
+    before = contents_of_all(corpus / "out")
+    (corpus / "corpus.txt").write_text("\n".join(SENTENCES * 40) + "\n", encoding="utf-8")
+    given = command(corpus, objective, "--overwrite", "--set", "corpus.held_out_share=0")
+    given[given.index("--max-length") + 1] = max_length
+    told = call(capsys, *given)
+    assert told.code == 2
+    assert told.json["error"]["code"] == code
+    assert contents_of_all(corpus / "out") == before
 
 
 def test_a_complete_run_is_told_again(corpus, capsys):
