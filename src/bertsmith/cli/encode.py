@@ -90,12 +90,12 @@ def run_encode(
     given: dict[str, Any], source: Path, out: Path, *, save: Path | None, common: CommonOptions
 ) -> dict[str, Any]:
     """Encode, and save the encoder if asked; returns the JSON object."""
-    from bertsmith.files import require_output_folder
+    from bertsmith.files import require_new_folder
     from bertsmith.recipes import encode_file, encode_recipe, save_sentence_bundle
 
     recipe = encode_recipe(given=given, file=common.recipe, settings=common.settings)
     if save is not None:
-        require_output_folder(save, overwrite=False, resume=False)
+        require_new_folder(save, option="--save")
     result = encode_file(recipe, source, out, say=to_stderr)
     saved = () if save is None else save_sentence_bundle(result.bundle, save)
     for note in saved:

@@ -115,12 +115,12 @@ def run(
     kind: Any, given: dict[str, Any], change: "Callable[..., Resized]", *, out: Path, common: CommonOptions
 ) -> None:
     """Change the checkpoint, write it, and say what became of it."""
-    from bertsmith.files import require_output_folder
+    from bertsmith.files import require_new_folder
     from bertsmith.recipes import vocabulary_recipe
 
     began = time.perf_counter()
     recipe = vocabulary_recipe(kind, given=given, file=common.recipe, settings=common.settings)
-    require_output_folder(out, overwrite=False, resume=False)
+    require_new_folder(out, option="--out")
     resized = change(recipe, say=to_stderr)
     remarks = resized.save(out)
     summary = {"out": str(out), **resized.summary(), "seconds": round(time.perf_counter() - began, 3)}
