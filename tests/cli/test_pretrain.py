@@ -203,6 +203,15 @@ def test_macbert_wants_similar_words(corpus, capsys):
     assert not (corpus / "out").exists()
 
 
+@pytest.mark.parametrize("objective", ["wwm", "bert"])
+def test_with_nothing_held_out_the_losses_are_those_of_training(objective, corpus, capsys):
+    told = call(capsys, *command(corpus, objective, "--set", "corpus.held_out_share=0"))
+    assert told.code == 0, told.err
+    assert told.json["loss"]["heldout"] is None
+    assert len(told.json["losses"]) == (2 if objective == "bert" else 1)
+    assert sum(told.json["losses"].values()) == pytest.approx(told.json["loss"]["last"])
+
+
 def test_what_is_counted_is_in_log_and_report(corpus, capsys):
     told = call(capsys, *command(corpus, "electra", steps=12))
     assert told.code == 0, told.err
