@@ -105,6 +105,17 @@ def test_further_with_the_task_s_own_texts(corpus, capsys):
     assert "corpus.txt" in missing.err
 
 
+def test_the_column_of_a_data_file_is_named_as_its_refusal_says(corpus, capsys):
+    table = "".join(json.dumps({"sentence": text}) + "\n" for text in SENTENCES * 4)
+    (corpus / "task.jsonl").write_text(table, encoding="utf-8")
+    given = command(corpus, "roberta")
+    given[given.index("--corpus") + 1] = str(corpus / "task.jsonl")
+    refused = call(capsys, *given)
+    assert "name it with --columns text=sentence" in refused.json["error"]["message"]
+    told = call(capsys, *given, "--columns", "text=sentence")
+    assert told.code == 0, told.err
+
+
 def test_within_task_leaves_out_what_stands_in_dev_and_test(corpus, capsys):
     assert call(capsys, *command(corpus, "roberta")).code == 0
     for name, texts in (("train", SENTENCES), ("dev", SENTENCES[:2]), ("test", [SENTENCES[2], "别的文本"])):

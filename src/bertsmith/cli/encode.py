@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from bertsmith.cli.options import CommonOptions, nested
+from bertsmith.cli.options import CommonOptions, columns_of, nested
 from bertsmith.cli.output import print_json, to_stderr
 from bertsmith.errors import UserError
 
@@ -73,7 +73,7 @@ def encode(
             "dim": dim,
             "prompt": prompt,
             "max_length": max_length,
-            "columns": parsed_columns(columns),
+            "columns": columns_of(columns),
             "lines": lines or None,
             "encoding": common.encoding,
             "device": None if common.device == "auto" else common.device,
@@ -134,13 +134,6 @@ def chosen_whitening(dims: list[int] | None, on: list[Path] | None) -> dict[str,
     if len(dims or ()) > 1:
         raise UserError(f"--whiten takes one number of dimensions, got {dims}", code="bad_usage")
     return {"dims": dims[0] if dims else None, "on": [str(path) for path in on or ()]}
-
-
-def parsed_columns(spec: str | None) -> dict[str, str] | None:
-    """The columns of `--columns`."""
-    from bertsmith.data import Columns
-
-    return None if spec is None else Columns.parse(spec).model_dump()
 
 
 def print_summary(summary: dict[str, Any]) -> None:
