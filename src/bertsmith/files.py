@@ -145,14 +145,25 @@ def require_output_folder(folder: Path, *, overwrite: bool, resume: bool) -> Non
     Raises:
         UserError: it is a file, holds something already, or cannot be written.
     """
+    advice = "choose another folder, go on with --resume, or replace it with --overwrite"
+    _require_writable(folder, "--out", None if overwrite or resume else advice)
+
+
+def require_new_folder(folder: Path, *, option: str) -> None:
+    """Make sure that `folder`, given by this option, is new or empty, where nothing is gone on with or replaced.
+
+    Raises:
+        UserError: it is a file, holds something already, or cannot be written.
+    """
+    _require_writable(folder, option, "choose another folder")
+
+
+def _require_writable(folder: Path, option: str, advice: str | None) -> None:
+    """`advice` says the way out where the folder holds something; None: it may."""
     if folder.exists() and not folder.is_dir():
-        raise UserError(f"--out {folder} is a file, a folder is needed", code="not_a_folder", where=str(folder))
-    if folder.exists() and any(path.name != LOCK for path in folder.iterdir()) and not (overwrite or resume):
-        raise UserError(
-            f"--out {folder} is not empty; choose another folder, go on with --resume, or replace it with --overwrite",
-            code="out_not_empty",
-            where=str(folder),
-        )
+        raise UserError(f"{option} {folder} is a file, a folder is needed", code="not_a_folder", where=str(folder))
+    if advice and folder.exists() and any(path.name != LOCK for path in folder.iterdir()):
+        raise UserError(f"{option} {folder} is not empty; {advice}", code="out_not_empty", where=str(folder))
     new = [path for path in (folder, *folder.parents) if not path.exists()]
     with writing(folder):
         try:

@@ -77,6 +77,8 @@ def test_whitened_by_the_texts_themselves_or_by_others(model, texts, tmp_path, c
     found = np.load(tmp_path / "w.npy")
     assert np.abs(np.cov(found.T) - np.eye(4)).max() < 1e-3
     assert "whitening fitted on 8 texts: 4 of 24 dimensions kept" in told.err
+    again = call(capsys, *command(model, texts, tmp_path / "w.npy", *more, "--save", tmp_path / "white"))
+    assert again.json["error"]["message"] == f"--save {tmp_path / 'white'} is not empty; choose another folder"
     assert call(capsys, *command(tmp_path / "white", texts, tmp_path / "v.npy", "--json")).code == 0
     assert np.allclose(np.load(tmp_path / "v.npy"), found, atol=1e-5)
     told = call(capsys, *command(model, texts, tmp_path / "o.npy", "--whiten-on", texts, "--whiten", "4", *more))

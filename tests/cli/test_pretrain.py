@@ -12,6 +12,7 @@ from transformers import AutoModel, AutoModelForMaskedLM, ElectraForMaskedLM, El
 
 from bertsmith.pretraining import OBJECTIVES
 from tests.tiny import call, environment
+from tests.tiny import contents as contents_of_all
 
 SENTENCES = [
     "我们昨天在北京吃了火锅，味道真的很好。",
@@ -102,6 +103,17 @@ def test_further_with_the_task_s_own_texts(corpus, capsys):
     missing = call(capsys, *command(corpus, "bert", start=corpus / "out", out="refused"))
     assert missing.code == 2
     assert "corpus.txt" in missing.err
+
+
+def test_the_column_of_a_data_file_is_named_as_its_refusal_says(corpus, capsys):
+    table = "".join(json.dumps({"sentence": text}) + "\n" for text in SENTENCES * 4)
+    (corpus / "task.jsonl").write_text(table, encoding="utf-8")
+    given = command(corpus, "roberta")
+    given[given.index("--corpus") + 1] = str(corpus / "task.jsonl")
+    refused = call(capsys, *given)
+    assert "name it with --columns text=sentence" in refused.json["error"]["message"]
+    told = call(capsys, *given, "--columns", "text=sentence")
+    assert told.code == 0, told.err
 
 
 def test_within_task_leaves_out_what_stands_in_dev_and_test(corpus, capsys):
@@ -202,6 +214,15 @@ def test_macbert_wants_similar_words(corpus, capsys):
     assert not (corpus / "out").exists()
 
 
+@pytest.mark.parametrize("objective", ["wwm", "bert"])
+def test_with_nothing_held_out_the_losses_are_those_of_training(objective, corpus, capsys):
+    told = call(capsys, *command(corpus, objective, "--set", "corpus.held_out_share=0"))
+    assert told.code == 0, told.err
+    assert told.json["loss"]["heldout"] is None
+    assert len(told.json["losses"]) == (2 if objective == "bert" else 1)
+    assert sum(told.json["losses"].values()) == pytest.approx(told.json["loss"]["last"])
+
+
 def test_what_is_counted_is_in_log_and_report(corpus, capsys):
     told = call(capsys, *command(corpus, "electra", steps=12))
     assert told.code == 0, told.err
@@ -238,6 +259,21 @@ def test_another_objective_in_its_place_leaves_no_old_generator(corpus, capsys):
     assert (corpus / "out" / "generator").is_dir()
     assert call(capsys, *command(corpus, "wwm", "--overwrite")).code == 0
     assert set(contents(corpus / "out")) == LEFT
+
+
+@pytest.mark.parametrize(
+    ("objective", "max_length", "code"), [("wwm", "3", "bad_setting"), ("bert", "32", "too_few_documents")]
+)
+def test_a_refusal_costs_nobody_an_old_model(objective, max_length, code, corpus, capsys):
+    assert call(capsys, *command(corpus, "wwm")).code == 0
+    before = contents_of_all(corpus / "out")
+    (corpus / "corpus.txt").write_text("\n".join(SENTENCES * 40) + "\n", encoding="utf-8")
+    given = command(corpus, objective, "--overwrite", "--set", "corpus.held_out_share=0")
+    given[given.index("--max-length") + 1] = max_length
+    told = call(capsys, *given)
+    assert told.code == 2
+    assert told.json["error"]["code"] == code
+    assert contents_of_all(corpus / "out") == before
 
 
 def test_a_complete_run_is_told_again(corpus, capsys):

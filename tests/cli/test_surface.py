@@ -64,12 +64,13 @@ OPTIONS = {
     "pretrain": {
         *("--out", "--objective", "--corpus", "--model", "--encoder", "--steps", "--batch-size", "--max-length"),
         *("--lr", "--entities", "--similar", "--shards", "--processes", "--preset", "--exclude", "--epochs"),
+        "--columns",
     }
     | TRAINS,
-    "similar": {"--out", "--corpus", "--top", "--min-count"},
+    "similar": {"--out", "--corpus", "--columns", "--top", "--min-count"},
     "tune": {"--out", "--dev", "--grid", "--search", "--tpe", "--seeds", "--prune"} | MANY,
-    "vocabulary extend": {"--model", "--out", "--words", "--corpus", "--size"},
-    "vocabulary prune": {"--model", "--out", "--corpus", "--min-count", "--size"},
+    "vocabulary extend": {"--model", "--out", "--words", "--corpus", "--columns", "--size"},
+    "vocabulary prune": {"--model", "--out", "--corpus", "--columns", "--min-count", "--size"},
     "predict": {
         *("--model", "--input", "--output", "--task", "--columns", "--probabilities", "--prompt", "--prompt-pair"),
     },

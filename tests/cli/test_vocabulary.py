@@ -23,6 +23,7 @@ def test_a_fine_tuned_model_pruned_answers_as_before(trained, tmp_path, capsys):
     assert answers[0] == answers[1]
     again = call(capsys, *small, "--out", tmp_path / "small", "--json")
     assert again.json["error"]["code"] == "out_not_empty"
+    assert again.json["error"]["message"].endswith("is not empty; choose another folder")
 
 
 def test_extended_for_people(trained, tmp_path, capsys):

@@ -38,7 +38,7 @@ def convert(
     trained_as
         Say that the weights were trained to generate, as no file does: simbert (also RoFormer-Sim) or unilm.
     """
-    from bertsmith.files import require_output_folder
+    from bertsmith.files import require_new_folder
     from bertsmith.recipes import conversion_recipe
     from bertsmith.recipes import convert as converted
 
@@ -47,7 +47,7 @@ def convert(
         {"source": text_of(source), "config": text_of(config), "part": part, "trained_as": trained_as},
     )
     recipe = conversion_recipe(given=given, file=common.recipe, settings=common.settings)
-    require_output_folder(out, overwrite=False, resume=False)
+    require_new_folder(out, option="--out")
     summary = {"out": str(out), **converted(recipe, out).summary()}
     if common.json:
         print_json(summary)

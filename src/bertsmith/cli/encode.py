@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from bertsmith.cli.options import CommonOptions, nested
+from bertsmith.cli.options import CommonOptions, columns_of, nested
 from bertsmith.cli.output import print_json, to_stderr
 from bertsmith.errors import UserError
 
@@ -73,7 +73,7 @@ def encode(
             "dim": dim,
             "prompt": prompt,
             "max_length": max_length,
-            "columns": parsed_columns(columns),
+            "columns": columns_of(columns),
             "lines": lines or None,
             "encoding": common.encoding,
             "device": None if common.device == "auto" else common.device,
@@ -90,12 +90,12 @@ def run_encode(
     given: dict[str, Any], source: Path, out: Path, *, save: Path | None, common: CommonOptions
 ) -> dict[str, Any]:
     """Encode, and save the encoder if asked; returns the JSON object."""
-    from bertsmith.files import require_output_folder
+    from bertsmith.files import require_new_folder
     from bertsmith.recipes import encode_file, encode_recipe, save_sentence_bundle
 
     recipe = encode_recipe(given=given, file=common.recipe, settings=common.settings)
     if save is not None:
-        require_output_folder(save, overwrite=False, resume=False)
+        require_new_folder(save, option="--save")
     result = encode_file(recipe, source, out, say=to_stderr)
     saved = () if save is None else save_sentence_bundle(result.bundle, save)
     for note in saved:
@@ -134,13 +134,6 @@ def chosen_whitening(dims: list[int] | None, on: list[Path] | None) -> dict[str,
     if len(dims or ()) > 1:
         raise UserError(f"--whiten takes one number of dimensions, got {dims}", code="bad_usage")
     return {"dims": dims[0] if dims else None, "on": [str(path) for path in on or ()]}
-
-
-def parsed_columns(spec: str | None) -> dict[str, str] | None:
-    """The columns of `--columns`."""
-    from bertsmith.data import Columns
-
-    return None if spec is None else Columns.parse(spec).model_dump()
 
 
 def print_summary(summary: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from bertsmith.cli.options import CommonOptions, RunOptions, nested
+from bertsmith.cli.options import CommonOptions, RunOptions, columns_of, nested
 from bertsmith.cli.output import print_json
 from bertsmith.cli.resuming import recipe_to_run
 from bertsmith.cli.tasks import has_tasks, one_task, read_recipe, several_tasks
@@ -96,7 +96,7 @@ def finetune(
     }
     own = {
         "data.encoding": common.encoding,
-        "data.columns": named_columns(columns),
+        "data.columns": columns_of(columns),
         "document.max_length": max_length,
         **{f"document.{name}": value for name, value in long_texts(truncation).items()},
     }
@@ -122,15 +122,6 @@ def long_texts(truncation: str | None) -> dict[str, str]:
     if truncation is None:
         return {}
     return {"kind": truncation} if truncation in ("chunks", "auto") else {"keep": truncation}
-
-
-def named_columns(columns: str | None) -> dict[str, str] | None:
-    """What `--columns` stands for in a recipe."""
-    if not columns:
-        return None
-    from bertsmith.data import Columns
-
-    return Columns.parse(columns).model_dump()
 
 
 def show_rehearsal(given: dict[str, Any], *, out: Path, run: RunOptions, common: CommonOptions) -> None:

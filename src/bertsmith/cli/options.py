@@ -74,9 +74,6 @@ class TaskOptions:
 
     def given(self, common: CommonOptions) -> dict[str, Any]:
         """The recipe fields that were given."""
-        from bertsmith.data import Columns
-
-        columns = Columns.parse(self.columns).model_dump() if self.columns else None
         return nested(
             {
                 "task": self.task,
@@ -84,7 +81,7 @@ class TaskOptions:
                 "start.encoder": self.encoder,
                 "data.train": text_of(self.train),
                 "data.test": text_of(self.test),
-                "data.columns": columns,
+                "data.columns": columns_of(self.columns),
                 "data.encoding": common.encoding,
                 "seed": common.seed,
                 "device": None if common.device == "auto" else common.device,
@@ -109,3 +106,10 @@ def nested(values: dict[str, Any]) -> dict[str, Any]:
 def text_of(path: Path | None) -> str | None:
     """A path as the recipe writes it."""
     return None if path is None else str(path)
+
+
+def columns_of(spec: str | None) -> dict[str, str] | None:
+    """What `--columns` names, as the recipe writes it."""
+    from bertsmith.data import Columns
+
+    return None if spec is None else Columns.parse(spec).model_dump()

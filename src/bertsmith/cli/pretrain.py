@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from bertsmith.cli.finetune import stored_summary
-from bertsmith.cli.options import CommonOptions, RunOptions, nested, text_of
+from bertsmith.cli.options import CommonOptions, RunOptions, columns_of, nested, text_of
 from bertsmith.cli.output import print_json
 from bertsmith.cli.resuming import recipe_to_run
 
@@ -24,6 +24,7 @@ def pretrain(
     encoder: str | None = None,
     preset: Literal["within-task", "in-domain", "cross-domain"] | None = None,
     exclude: Annotated[list[Path] | None, Parameter(negative=(), consume_multiple=True)] = None,
+    columns: str | None = None,
     steps: int | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
@@ -58,6 +59,8 @@ def pretrain(
         or of other domains.
     exclude
         Dev and test files of the task: what stands in them is left out of the corpus, and counted.
+    columns
+        Names of the columns of data files, as text=sentence.
     steps
         Updates to make (1,000).
     epochs
@@ -84,6 +87,7 @@ def pretrain(
             "start.encoder": encoder,
             "corpus.paths": [str(path) for path in corpus] if corpus else None,
             "corpus.encoding": common.encoding,
+            "corpus.columns": columns_of(columns),
             "corpus.exclude": [str(path) for path in exclude] if exclude else None,
             "texts.batch_size": batch_size,
             "texts.max_length": max_length,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from bertsmith.cli.options import CommonOptions, nested
+from bertsmith.cli.options import CommonOptions, columns_of, nested
 from bertsmith.cli.output import print_json, to_stderr
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ def similar(
     *,
     out: Path,
     corpus: Annotated[list[Path] | None, Parameter(negative=(), consume_multiple=True)] = None,
+    columns: str | None = None,
     top: int | None = None,
     min_count: int | None = None,
     common: CommonOptions | None = None,
@@ -37,13 +38,15 @@ def similar(
         The file to write; `pretrain --objective macbert --similar` reads it.
     corpus
         Texts: .txt, one paragraph a line, a blank line between documents; or a task's own data files.
+    columns
+        Names of the columns of data files, as text=sentence.
     top
         Similar words a word, at most (10).
     min_count
         A rarer word is left out (5).
     """
     common = common or CommonOptions()
-    recipe = chosen_recipe(corpus, top=top, min_count=min_count, common=common)
+    recipe = chosen_recipe(corpus, columns, top=top, min_count=min_count, common=common)
     summary = run_similar(recipe, out)
     if common.json:
         print_json(summary)
@@ -52,7 +55,12 @@ def similar(
 
 
 def chosen_recipe(
-    corpus: list[Path] | None, *, top: int | None, min_count: int | None, common: CommonOptions
+    corpus: list[Path] | None,
+    columns: str | None,
+    *,
+    top: int | None,
+    min_count: int | None,
+    common: CommonOptions,
 ) -> "SimilarRecipe":
     """The recipe the options stand for."""
     from bertsmith.recipes import similar_recipe
@@ -60,6 +68,7 @@ def chosen_recipe(
     given = nested(
         {
             "corpus.paths": [str(path) for path in corpus] if corpus else None,
+            "corpus.columns": columns_of(columns),
             "corpus.encoding": common.encoding,
             "neighbours.keep": top,
             "neighbours.least_count": min_count,

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from bertsmith.cli.encode import chosen_whitening, parsed_columns
-from bertsmith.cli.options import CommonOptions, nested
+from bertsmith.cli.encode import chosen_whitening
+from bertsmith.cli.options import CommonOptions, columns_of, nested
 from bertsmith.cli.output import print_json, to_stderr
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def sts(
             "prompt": prompt,
             "prompt_pair": prompt_pair if prompt_pair is not None else prompt,
             "max_length": max_length,
-            "columns": parsed_columns(columns),
+            "columns": columns_of(columns),
             "encoding": common.encoding,
             "device": None if common.device == "auto" else common.device,
             "seed": common.seed,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
-from bertsmith.cli.options import CommonOptions, nested, text_of
+from bertsmith.cli.options import CommonOptions, columns_of, nested, text_of
 from bertsmith.cli.output import print_json, to_stderr
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def prune(
     model: str,
     out: Path,
     corpus: Files = None,
+    columns: str | None = None,
     min_count: int | None = None,
     size: int | None = None,
     common: CommonOptions | None = None,
@@ -47,6 +48,8 @@ def prune(
         New folder for the smaller checkpoint, in the Hugging Face layout.
     corpus
         Texts: .txt, one paragraph a line; or a task's own data files.
+    columns
+        Names of the columns of data files, as text=sentence.
     min_count
         Keep the tokens that occur at least so often (1).
     size
@@ -60,6 +63,7 @@ def prune(
         {
             "model": model,
             "corpus.paths": [str(path) for path in corpus] if corpus else None,
+            "corpus.columns": columns_of(columns),
             "corpus.encoding": common.encoding,
             "least_count": min_count,
             "size": size,
@@ -75,6 +79,7 @@ def extend(
     out: Path,
     words: Path | None = None,
     corpus: Files = None,
+    columns: str | None = None,
     size: int | None = None,
     common: CommonOptions | None = None,
 ) -> None:
@@ -92,6 +97,8 @@ def extend(
         The words, one a line.
     corpus
         Take the most frequent words of these texts instead.
+    columns
+        Names of the columns of data files, as text=sentence.
     size
         How many of them, at most (1,000).
     """
@@ -104,6 +111,7 @@ def extend(
             "model": model,
             "words": text_of(words),
             "corpus.paths": [str(path) for path in corpus] if corpus else None,
+            "corpus.columns": columns_of(columns) if corpus else None,
             "corpus.encoding": common.encoding if corpus else None,
             "size": size,
         }
@@ -115,12 +123,12 @@ def run(
     kind: Any, given: dict[str, Any], change: "Callable[..., Resized]", *, out: Path, common: CommonOptions
 ) -> None:
     """Change the checkpoint, write it, and say what became of it."""
-    from bertsmith.files import require_output_folder
+    from bertsmith.files import require_new_folder
     from bertsmith.recipes import vocabulary_recipe
 
     began = time.perf_counter()
     recipe = vocabulary_recipe(kind, given=given, file=common.recipe, settings=common.settings)
-    require_output_folder(out, overwrite=False, resume=False)
+    require_new_folder(out, option="--out")
     resized = change(recipe, say=to_stderr)
     remarks = resized.save(out)
     summary = {"out": str(out), **resized.summary(), "seconds": round(time.perf_counter() - began, 3)}

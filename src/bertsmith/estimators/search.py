@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from bertsmith.config import parse_config, with_settings
 from bertsmith.errors import UserError
-from bertsmith.files import atomic_folder, require_output_folder
+from bertsmith.files import atomic_folder, require_new_folder
 from bertsmith.recipes import (
     BundleEmbedder,
     EncoderChoice,
@@ -80,7 +80,7 @@ class Index:
         made = parse_config(IndexSettings, with_settings(chosen, settings))
         entries = _entries(texts, ids, metadata)
         if folder is not None:
-            require_output_folder(Path(folder), overwrite=False, resume=False)
+            require_new_folder(Path(folder), option="folder")
             build(Path(folder), entries, embedder, source=source, settings=made)
             return cls(folder, embedder, device=device)
         place = Path(tempfile.mkdtemp(prefix="bertsmith-index-"))
@@ -175,7 +175,7 @@ class Index:
             UserError: the folder holds something already, or cannot be written.
         """
         place = Path(folder)
-        require_output_folder(place, overwrite=False, resume=False)
+        require_new_folder(place, option="folder")
         with atomic_folder(place) as temporary:
             shutil.copytree(self.folder, temporary, dirs_exist_ok=True)
 

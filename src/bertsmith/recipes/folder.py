@@ -1,6 +1,10 @@
 """The folder of a run: made ready once training can begin, complete at the end."""
 
+import os
 import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -32,14 +36,40 @@ def prepare_folder(out: Path, recipe: Config, *, keep_snapshots: bool) -> None:
     Raises:
         UserError: the folder cannot be written.
     """
-    kept = (RECIPE, SNAPSHOTS, LOG, STAGE_LOGS) if keep_snapshots else (RECIPE,)
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
-        (out / METRICS).unlink(missing_ok=True)
-        for path in out.iterdir():
-            if _is_left_by_a_run(path.name) and not any(fnmatch(path.name, name) for name in kept):
-                _remove(path)
+        for path in _replaced(out, keep_snapshots=keep_snapshots):
+            _remove(path)
     write_recipe(recipe, out / RECIPE)
+
+
+@contextmanager
+def preparing_folder(out: Path, recipe: Config, *, keep_snapshots: bool) -> Iterator[None]:
+    """Prepare the folder for a run that learns only there whether it fits: an error brings the earlier run back.
+
+    After a kill the new run is there to be gone on with, and the earlier one goes when it is.
+
+    Raises:
+        UserError: the folder cannot be written.
+    """
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+        earlier = _replaced(out, keep_snapshots=keep_snapshots)
+        aside = Path(tempfile.mkdtemp(prefix=f".{SNAPSHOTS}.", dir=out))
+    try:
+        with writing(out):
+            if (out / RECIPE).exists():
+                shutil.copy2(out / RECIPE, aside)
+            for path in earlier:
+                os.replace(path, aside / path.name)
+        write_recipe(recipe, out / RECIPE)
+        yield
+    except Exception:
+        if any(aside.iterdir()):
+            _bring_back(out, aside, keep_snapshots=keep_snapshots)
+        aside.rmdir()
+        raise
+    shutil.rmtree(aside)
 
 
 def finish_folder(out: Path) -> None:
@@ -69,6 +99,24 @@ def require_run(out: Path) -> None:
             code="not_a_run",
             where=str(out),
         )
+
+
+def _replaced(out: Path, *, keep_snapshots: bool) -> list[Path]:
+    """What an earlier run left and a new one does not keep, metrics.json first; recipe.yaml is written over."""
+    kept = (RECIPE, SNAPSHOTS, LOG, STAGE_LOGS) if keep_snapshots else (RECIPE,)
+    left = [path for path in out.iterdir() if _is_left_by_a_run(path.name)]
+    gone = [path for path in left if not any(fnmatch(path.name, name) for name in kept)]
+    return sorted(gone, key=lambda path: path.name != METRICS)
+
+
+def _bring_back(out: Path, aside: Path, *, keep_snapshots: bool) -> None:
+    """Put what was set aside in the place of what was begun, metrics.json last."""
+    with writing(out):
+        for path in _replaced(out, keep_snapshots=keep_snapshots):
+            if path != aside:
+                _remove(path)
+        for path in sorted(aside.iterdir(), key=lambda path: path.name == METRICS):
+            os.replace(path, out / path.name)
 
 
 def _is_left_by_a_run(name: str) -> bool:

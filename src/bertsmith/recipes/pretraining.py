@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +31,7 @@ from bertsmith.pretraining import (
 from bertsmith.pretraining.ahead import MadeAhead
 from bertsmith.pretraining.token_vectors import LearnedVectors
 from bertsmith.recipes.counting import CountingUpdates
-from bertsmith.recipes.folder import SNAPSHOTS, prepare_folder
+from bertsmith.recipes.folder import SNAPSHOTS, preparing_folder
 from bertsmith.recipes.heldout import Heldout, heldout_texts
 from bertsmith.recipes.pretrain_result import PretrainResult
 from bertsmith.recipes.pretraining_schema import PretrainRecipe
@@ -67,7 +67,8 @@ def pretrain(
 ) -> PretrainResult:
     """Learn from the corpus; snapshots, and until the run is complete vocabulary and shards, go to `out`.
 
-    Under torchrun the first process prepares the corpus and all share the work.
+    What an earlier run left there goes only once all of it fits. Under torchrun the first process
+    prepares the corpus and all share the work.
 
     Raises:
         UserError: corpus, checkpoint and recipe do not fit.
@@ -215,37 +216,37 @@ def _prepared_run(
     _require_objective(recipe, beginning.tokenizer, similar)
     if recipe.token_vectors is not None:
         recipe.token_vectors.require()
-    if ranks.leads:
-        prepare_folder(out, recipe, keep_snapshots=resume)
-        if recipe.start.encoder:
-            beginning.tokenizer.save(out / SNAPSHOTS / VOCABULARY)
-        _build(recipe, out, annotator, voice)
-    ranks.from_leader(None)
-    shards, heldout_shards = _build(recipe, out, annotator, None)
-    corpus = TokenCorpus(shards, beginning.tokenizer, similar)
-    kept = out / SNAPSHOTS / TOKEN_VECTORS
-    learned = _token_vectors(recipe.token_vectors, beginning.encoder, shards, kept, ranks=ranks)
-    generator = torch.Generator().manual_seed(recipe.seed)
-    model = Pretrainer(beginning.encoder, recipe.objective.all_losses, generator=generator)
-    head_notes = load_heads(model, beginning.heads)
-    updates = _updates(corpus, recipe)
-    heldout = heldout_texts(heldout_shards, corpus, recipe)
-    notes = (*beginning.notes, *learned, *head_notes, *heldout.notes, *_exclusion(recipe, shards))
-    for note in notes:
-        voice(note)
-    model.to(device)
-    return _PreparedRun(
-        recipe=recipe,
-        model=model,
-        family=_family(beginning.family, model),
-        corpus=corpus,
-        updates=updates,
-        heldout=heldout,
-        device=device,
-        groups=tuple(parameter_groups(model, recipe.optimizer, recipe.freeze)),
-        notes=notes,
-        dropout=beginning.dropout,
-    )
+    with preparing_folder(out, recipe, keep_snapshots=resume) if ranks.leads else nullcontext():
+        if ranks.leads:
+            if recipe.start.encoder:
+                beginning.tokenizer.save(out / SNAPSHOTS / VOCABULARY)
+            _build(recipe, out, annotator, voice)
+        ranks.from_leader(None)
+        shards, heldout_shards = _build(recipe, out, annotator, None)
+        corpus = TokenCorpus(shards, beginning.tokenizer, similar)
+        kept = out / SNAPSHOTS / TOKEN_VECTORS
+        learned = _token_vectors(recipe.token_vectors, beginning.encoder, shards, kept, ranks=ranks)
+        generator = torch.Generator().manual_seed(recipe.seed)
+        model = Pretrainer(beginning.encoder, recipe.objective.all_losses, generator=generator)
+        head_notes = load_heads(model, beginning.heads)
+        updates = _updates(corpus, recipe)
+        heldout = heldout_texts(heldout_shards, corpus, recipe)
+        notes = (*beginning.notes, *learned, *head_notes, *heldout.notes, *_exclusion(recipe, shards))
+        for note in notes:
+            voice(note)
+        model.to(device)
+        return _PreparedRun(
+            recipe=recipe,
+            model=model,
+            family=_family(beginning.family, model),
+            corpus=corpus,
+            updates=updates,
+            heldout=heldout,
+            device=device,
+            groups=tuple(parameter_groups(model, recipe.optimizer, recipe.freeze)),
+            notes=notes,
+            dropout=beginning.dropout,
+        )
 
 
 def _beginning(recipe: PretrainRecipe, vocabulary: Path, *, resume: bool) -> Beginning:
@@ -292,13 +293,19 @@ def _build(
 
 
 def _updates(corpus: TokenCorpus, recipe: PretrainRecipe) -> PretrainUpdates:
-    """The training texts; stages need to know how many updates the run will have."""
+    """The training texts; stages need to know how many updates the run will have.
+
+    Raises:
+        UserError: the corpus has no texts of that form.
+    """
     limits = [] if recipe.budget.max_steps is None else [recipe.budget.max_steps]
     if recipe.budget.epochs is not None:
         once = PretrainUpdates(corpus, recipe.objective, recipe.texts, seed=recipe.seed, total=1).per_epoch(0)
         epochs = recipe.budget.epochs_of(once)
         limits += [] if epochs is None else [epochs * once]
-    return PretrainUpdates(corpus, recipe.objective, recipe.texts, seed=recipe.seed, total=min(limits))
+    updates = PretrainUpdates(corpus, recipe.objective, recipe.texts, seed=recipe.seed, total=min(limits))
+    updates.per_epoch(0)  # refuses a corpus without texts of that form
+    return updates
 
 
 @contextmanager

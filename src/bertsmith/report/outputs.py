@@ -92,7 +92,8 @@ def write_multitask(result: MultiTaskResult, out: Path, *, command: Sequence[str
 def write_pretrained(result: PretrainResult, out: Path, *, command: Sequence[str]) -> dict[str, Any]:
     """Write encoder, heads, tokenizer, report, model card and metrics of a pre-training run; then forget the snapshots.
 
-    Returns the object that `metrics.json` holds and `pretrain --json` prints.
+    Returns the object that `metrics.json` holds and `pretrain --json` prints; its `losses` are those at the end of
+    training where nothing was held out.
 
     Raises:
         UserError: the disk is full or the folder cannot be written; the snapshots are kept.
@@ -108,7 +109,8 @@ def write_pretrained(result: PretrainResult, out: Path, *, command: Sequence[str
     write_text(out / "report.html", pretrain_page(report))
     write_text(out / "README.md", pretraining_card(report, folder=str(out)))
     course = {"first": losses[0], "last": sum(last) / len(last), "heldout": result.heldout.get("loss")}
-    summary = {"out": str(out), **told, "loss": course, "notes": list(notes)}
+    ends = {each.name: float(each.values[-LAST:].mean()) for each in report.losses}
+    summary = {"out": str(out), **told, "loss": course, "losses": told["losses"] or ends, "notes": list(notes)}
     if degraded is not None:
         summary["degraded_share"] = degraded
     write_text(out / "metrics.json", json.dumps(summary, ensure_ascii=False, indent=1) + "\n")
