@@ -107,7 +107,7 @@ class TaggingAnswers(Answers, Tagging):
         """The types."""
         return self.types
 
-    def require_known(self, records: Sequence[Record]) -> None:
+    def require_measurable(self, records: Sequence[Record], source: str) -> None:
         """Every type is one of those learned."""
         refuse_unseen(records, self.types)
 
