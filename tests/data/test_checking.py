@@ -103,6 +103,17 @@ def test_equal_scores_are_an_error():
     assert "label_range" in found(check_splits({"train": [*rows, Record("x", label=3.0)]}, labels="number"))
 
 
+@pytest.mark.parametrize(("many", "told"), [(3, "3 texts"), (1, "1 text")])
+def test_numbers_that_cannot_be_measured_are_an_error(many, told):
+    train = [Record(text(number), label=float(number)) for number in range(5)]
+    test = [Record(text(number), label=2.5, where=f"test.csv:{number}") for number in range(10, 10 + many)]
+    with pytest.raises(UserError) as caught:
+        require_trainable({"train": train, "test": test}, labels="number")
+    assert caught.value.code == "constant_scores"
+    assert caught.value.message.startswith(f"test.csv: no two numbers of test differ ({told} with 2.5)")
+    assert "constant_scores" in found(check_splits({"train": train, "test": test}, labels="number"))
+
+
 def test_rare_uneven_and_twice_spelt_labels():
     rows = [(text(number), "sports") for number in range(60)] + [(text(100), "Sports "), (text(101), "news")]
     codes = found(check_splits({"train": records("train", rows)}))

@@ -43,6 +43,29 @@ def test_share_is_kept_per_class():
     assert Counter(labels[row] for row in dev) == {"a": 100, "b": 10}
 
 
+@given(LABELS, st.floats(0.02, 0.5), st.integers(0, 1000))
+def test_few_different_numbers_are_stratified_as_labels_are(labels, share, seed):
+    numbers = [float("abc".index(label)) for label in labels]
+    ours, theirs = (stratified_split(each, share=share, seed=seed) for each in (numbers, labels))
+    count = Counter(numbers)
+    assert [Counter(numbers[row] for row in rows) for rows in ours] == [
+        Counter(numbers[row] for row in rows) for rows in theirs
+    ]
+    assert all(any(numbers[row] == value for row in ours[1]) for value in count if count[value] > 1)
+
+
+@given(
+    rare=st.lists(st.floats(-9, 9, allow_nan=False), min_size=11, max_size=60, unique=True),
+    common=st.floats(-9, 9, allow_nan=False),
+    share=st.floats(0.02, 0.5),
+    seed=st.integers(0, 1000),
+)
+def test_a_common_number_swallows_no_other(rare, common, share, seed):
+    numbers = [*rare, *[common] * 4 * len(rare)]
+    for rows in stratified_split(numbers, share=share, seed=seed):
+        assert {common} < {numbers[row] for row in rows}
+
+
 def test_numbers_are_stratified_in_bands():
     scores = np.random.default_rng(5).random(1000).tolist()
     _, dev = stratified_split(scores, share=0.1, seed=1)

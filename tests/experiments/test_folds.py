@@ -133,6 +133,25 @@ def test_numbers_are_cross_validated_on_the_fold_itself(shape):
     assert regressor.predict(texts).shape == (24,)
 
 
+def test_a_fold_of_equal_numbers_has_no_figure_of_its_own(shape):
+    texts = [text for text, _ in rows(24)]
+    truth = [0.0] * 23 + [1.0]
+    regressor = Regressor(encoder=str(shape), settings=settings("data.dev_share=0.4", "budget.epochs=1"))
+    with pytest.raises(UserError, match="a correlation needs two numbers that differ, but all"):
+        cross_validate(regressor, texts, truth, k=2)
+    _, found = cross_validate(regressor, texts, [1.0] * 3 + [0.0] * 21, k=4)
+    assert {} in found.metrics
+    assert set(found.measured.metrics) == {"spearman", "pearson"}
+
+
+def test_a_label_that_only_the_fold_has_may_be_weighed(shape):
+    texts, labels = map(list, zip(*rows(24), strict=True))
+    weighted = settings("criterion.class_weights=balanced", "budget.epochs=1")
+    made = Classifier(encoder=str(shape), settings=weighted)
+    _, found = cross_validate(made, texts, [*labels[:-1], "alone"], k=2)
+    assert len(found.metrics) == 2
+
+
 def test_taggers_are_cross_validated(shape):
     tokens = [text.split() for text, _ in rows(24)]
     tags = [["B-X" if word in ("film", "town", "a") else "O" for word in words] for words in tokens]

@@ -98,7 +98,17 @@ def test_labels_are_in_order_and_counted():
 def test_an_unknown_label_is_refused(label):
     kind = MultiLabel() if isinstance(label, tuple) else Classification()
     with pytest.raises(UserError, match="f:9: label 'z' is not one this model knows"):
-        kind.learn(rows(kind)).require_known([*rows(kind), Record("one", None, label, where="f:9")])
+        kind.learn(rows(kind)).require_measurable([*rows(kind), Record("one", None, label, where="f:9")], "f")
+
+
+def test_numbers_that_do_not_differ_have_no_figures():
+    answers = Regression().learn(rows(Regression()))
+    same = [Record("one", None, 3.5), Record("two", None, 3.5)]
+    truth = answers.targets(same)
+    outputs = Outputs(np.array([[0.1], [0.2]], dtype=np.float32))
+    assert answers.metrics(outputs, truth) == answers.intervals(outputs, truth, seed=0) == {}
+    with pytest.raises(UserError, match=r"^same\.csv: a correlation needs two numbers that differ, but all 2 are 3\.5"):
+        answers.require_measurable(same, "same.csv")
 
 
 def test_numbers_are_standardised_and_undone():

@@ -107,6 +107,23 @@ def test_r_drop_by_hand():
     assert_close(found["r_drop"], 0.7 / 2 * (forth + back) / 2)
 
 
+def test_every_sample_of_the_head_is_guided():
+    """The head alone drops, so that the mean over samples is the mean over as many single passes."""
+    head = {"kind": "multi_sample", "samples": 3, "of": {"kind": "linear", "dropout": 0.5}}
+    model = tuner(head=head, dropout=0.0).train()
+    seed_micro_batch(0, 0, 0)
+    found = Guided(model, r_drop=RDrop(alpha=2.0), distill=TEACHER)(batch(chances()))
+    seed_micro_batch(0, 0, 0)
+    drawn = [model.scores(batch().texts) for _ in range(6)]
+    own = torch.stack([model.criterion.loss(scores, torch.from_numpy(TARGETS), None).sum for scores in drawn])
+    taught = [model.criterion.distance(scores, chances(), TEACHER.temperature).sum() for scores in drawn]
+    between = [model.criterion.divergence(drawn[place], drawn[place + 3]).sum() for place in range(3)]
+    assert_close(found["loss"], 0.75 * own.mean())
+    assert_close(found["teacher"], 0.25 * torch.stack(taught).mean())
+    assert_close(found["r_drop"], torch.stack(between).mean())
+    assert len({round(value, 4) for value in own.tolist()}) == 6
+
+
 def test_a_teacher_by_hand():
     model = tuner().eval()
     guided = Guided(model, distill=TEACHER)

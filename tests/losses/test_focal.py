@@ -79,6 +79,6 @@ def test_rarer_labels_never_weigh_less_and_the_mean_is_one(counts, beta):
     assert all(left[1] >= right[1] - 1e-9 for left, right in pairwise(pairs))
 
 
-def test_a_label_without_items_is_refused():
-    with pytest.raises(ValueError, match="at least one item of every label"):
-        effective_weights((3, 0), 0.9)
+def test_a_label_without_items_weighs_as_one_with_a_single_item():
+    assert effective_weights((3, 0), 0.9) == effective_weights((3, 1), 0.9)
+    assert balanced_weights((3, 0)) == balanced_weights((3, 1))

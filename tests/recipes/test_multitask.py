@@ -143,7 +143,7 @@ def test_the_encoder_is_shared_and_heads_have_their_rates(whole: MultiTaskResult
     encoders = {id(bundle.model.encoder) for bundle in whole.bundles.values()}
     assert len(encoders) == 1
     names = {group.rate for group in whole.groups if any("tasks.names" in name for name in group.parameters)}
-    assert names == {0.02}
+    assert names == {0.02, 0.01}, "head and CRF"
 
 
 def test_a_task_goes_on_alone_from_the_shared_weights(whole: MultiTaskResult):
@@ -303,6 +303,16 @@ def test_the_recipe_written_is_the_recipe_read(one_layer: Path):
 def test_settings_that_do_not_fit(one_layer: Path, settings: list[str], said: str):
     with pytest.raises(UserError, match=said):
         recipe_for(one_layer, TWO, *settings)
+
+
+def test_the_crf_of_a_task_learns_at_its_own_rate_together_and_alone():
+    given = {"start": {"encoder": "tiny"}, "tasks": {"mood": ALL["mood"], "names": ALL["names"]}, "final": {}}
+    recipe = multitask_recipe(given=given)
+    assert recipe.optimizer.rates == {r"tasks\.names\.criterion.*": 1e-2}
+    assert recipe.single("names").optimizer.rates == {"criterion.*": 1e-2}
+    assert recipe.last("names").optimizer.rates == {"criterion.*": 5e-3}
+    assert recipe.single("mood").optimizer.rates == {}
+    assert multitask_recipe(given=given, settings=["optimizer.rates={}"]).optimizer.rates == {}
 
 
 def test_the_metric_to_choose_by_must_be_measured(one_layer: Path):

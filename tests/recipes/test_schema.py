@@ -142,3 +142,21 @@ def test_training_reads_its_part_of_the_recipe():
     training = recipe.training
     assert (training.seed, training.budget.max_steps, training.selection.patience) == (9, 3, 2)
     assert training.optimizer == recipe.optimizer
+
+
+@pytest.mark.parametrize(
+    ("settings", "rates"),
+    [
+        (["criterion.kind=crf"], {"criterion.*": 1e-2}),
+        (["criterion.kind=crf", "optimizer.kind=lamb", "optimizer.head_lr=0.001"], {"criterion.*": 1e-2}),
+        (["criterion.kind=crf", "optimizer.rates={head.*: 0.001}"], {"head.*": 1e-3}),
+        (["criterion.kind=crf", "optimizer.rates={}"], {}),
+        ([], {}),
+    ],
+)
+def test_a_crf_learns_at_its_own_rate_unless_rates_are_given(settings, rates, tmp_path):
+    recipe = finetune_recipe(given={**MODEL, "task": "tagging"}, settings=settings)
+    assert recipe.optimizer.rates == rates
+    path = tmp_path / "recipe.yaml"
+    path.write_text(recipe_yaml(recipe))
+    assert finetune_recipe(given={}, file=path) == recipe

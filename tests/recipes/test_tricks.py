@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from bertsmith.errors import UserError
+from bertsmith.finetuning import Outputs, Targets
 from bertsmith.metrics import calibration
 from bertsmith.recipes import (
     FinetuneRecipe,
@@ -23,6 +24,7 @@ from bertsmith.recipes import (
     rehearse,
     save_bundle,
 )
+from bertsmith.recipes.tricks import calibrated
 from bertsmith.training import Updated
 
 from ..tiny import rows, write_table
@@ -223,7 +225,7 @@ def test_a_teacher_that_reads_pairs_is_refused(one_layer: Path, teacher: Path):
 
 
 def test_the_temperature_is_kept_and_used_everywhere(one_layer: Path, tmp_path: Path):
-    settings = ["budget.epochs=6", "optimizer.lr=0.004"]
+    settings = ["budget.epochs=1", "optimizer.lr=0.004"]
     plain, result = (run(recipe_for(one_layer, *settings, *more)) for more in ([], ["calibrate=true"]))
     found = result.calibrated
     assert found is not None
@@ -242,6 +244,17 @@ def test_the_temperature_is_kept_and_used_everywhere(one_layer: Path, tmp_path: 
     loaded = load_bundle(tmp_path / "model")
     again, _ = evaluate_bundle(loaded, result.splits.test, device=CPU, seed=0)
     assert (again.outputs.values == result.measured["test"].outputs.values).all()
+
+
+@pytest.mark.parametrize(("labels", "why"), [([0, 1], "every text of dev is answered right"), ([1, 0], "outside 1/20")])
+def test_dev_that_names_no_temperature_changes_no_confidence(labels, why):
+    said, truth = {"dev": Outputs(np.array([[0.6, 0.4], [0.3, 0.7]]))}, {"dev": Targets(np.array(labels))}
+    found = calibrated(said, truth)
+    before, after = found.errors["dev"]
+    assert found.temperature == 1.0
+    assert before == pytest.approx(after)
+    assert why in found.summary()["why"]
+    assert str(found).startswith("not calibrated: ")
 
 
 def test_only_one_label_a_text_can_be_calibrated():

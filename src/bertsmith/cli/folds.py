@@ -66,7 +66,8 @@ def _run(
 
 
 def _rows(base: Any) -> tuple[Any, Any]:
-    """All rows, and those of test."""
+    """All rows, and those of test, which the models can be measured on."""
+    from bertsmith.data import require_trainable
     from bertsmith.errors import UserError
     from bertsmith.recipes import read_rows
 
@@ -78,11 +79,12 @@ def _rows(base: Any) -> tuple[Any, Any]:
             "data.dev is set, but every row of train is held out once; leave dev out, or add its rows to train",
             code="bad_usage",
         )
-    train, test = (
-        None if name is None else read_rows(Path(name), base.task, data.columns, encoding=data.encoding)
-        for name in (data.train, data.test)
-    )
-    return train, test
+    files = {name: file for name, file in (("train", data.train), ("test", data.test)) if file is not None}
+    rows = {
+        name: read_rows(Path(file), base.task, data.columns, encoding=data.encoding) for name, file in files.items()
+    }
+    require_trainable({name: each.records for name, each in rows.items()}, labels=base.task.reads)
+    return rows["train"], rows.get("test")
 
 
 def chosen_recipe(given: dict[str, Any], out: Path, *, run: RunOptions, common: CommonOptions) -> "FoldsRecipe":

@@ -1,7 +1,7 @@
 """A part of the training rows set aside for development: seeded, stratified, never parting what belongs together."""
 
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -40,8 +40,9 @@ def stratified_split(
 
     Each label gives about `share` of its texts; one with at least two groups (of that label alone) has a
     text on each side, one with a single group stays in training. Rows of equal `groups` are never parted.
-    Numbers are stratified in ten bands of equal size. A group's luck hangs on the seed and on its own value
-    alone, so with groups of text the split survives reordering the rows.
+    Numbers are stratified by value, more than ten different ones in bands, ten at most, of about equal size.
+    A group's luck hangs on the seed and on its own value alone, so with groups of text the split survives
+    reordering the rows.
     """
     if not 0 < share < 1:
         raise ValueError(f"the share set aside lies between 0 and 1, got {share}")
@@ -150,14 +151,22 @@ def _drawn(groups: Sequence[Sequence[int]], strata: Sequence[tuple[str, ...]], s
 
 def _strata(labels: Sequence[Label]) -> list[tuple[str, ...]]:
     """The labels each row counts for; a number counts for its band, a row without a label for one of its own."""
-    scores = np.array([label for label in labels if isinstance(label, float)])
-    edges = np.quantile(scores, np.linspace(0, 1, _SCORE_BANDS + 1)[1:-1]) if len(scores) else np.empty(0)
-    return [_stratum(label, edges) for label in labels]
+    bands = _bands([label for label in labels if isinstance(label, float)])
+    return [_stratum(label, bands) for label in labels]
 
 
-def _stratum(label: Label, edges: np.ndarray) -> tuple[str, ...]:
+def _bands(numbers: Sequence[float]) -> dict[float, str]:
+    """The band of each number: that of the middle of its equals, so that a common number swallows no other."""
+    values, counts = np.unique(np.array(numbers), return_counts=True)
+    if len(values) <= _SCORE_BANDS:
+        return {value: str(value) for value in values.tolist()}
+    bands = ((counts.cumsum() - counts / 2) * _SCORE_BANDS / counts.sum()).astype(np.int64)
+    return {value: f"band {band}" for value, band in zip(values.tolist(), bands.tolist(), strict=True)}
+
+
+def _stratum(label: Label, bands: Mapping[float, str]) -> tuple[str, ...]:
     if isinstance(label, float):
-        return (f"band {np.searchsorted(edges, label, side='right')}",)
+        return (bands[label],)
     if isinstance(label, tuple):
         return label or ("",)
     return (label or "",)

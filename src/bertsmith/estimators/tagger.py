@@ -72,7 +72,7 @@ class Tagger(TextEstimator):
     def score(self, texts: Any, marks: Any) -> float:
         """The F1 of whole spans."""
         bundle, records = self._fitted(), _marked(texts, marks, "texts")
-        bundle.answers.require_known(records)
+        bundle.answers.require_measurable(records, "texts")
         prepared = bundle.prepare(records)
         outputs = bundle.outputs(prepared, device=resolve_device(self.device))
         return bundle.answers.metrics(outputs, bundle.answers.targets(records, prepared))["f1"]

@@ -79,7 +79,7 @@ def updates(recipe: FinetuneRecipe, texts: int) -> int:
 
 
 def _store(splits: Splits, share: float, seed: int, runner: TrialRunner) -> tuple[str, int]:
-    """Keep a share of the training rows, drawn by this seed; every label is among them."""
+    """Keep a share of the training rows, drawn by this seed; every label of several texts is among them."""
     name, records = f"share-{share:g}-{seed}", splits.train.records
     if share < ALL:
         _, rows = stratified_split([record.label for record in records], share=share, seed=seed)

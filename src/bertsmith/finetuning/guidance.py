@@ -85,15 +85,17 @@ class Guided:
         return {**dict.fromkeys(self.loss_names, items), **own}
 
     def __call__(self, batch: LabelledBatch) -> dict[str, Tensor]:
-        """The losses of a micro-batch, summed over items; means over the passes where there are two."""
-        passes = [self.model.scores(batch.texts) for _ in range(1 if self.r_drop is None else 2)]
-        own = [self.model.criterion.loss(scores, batch.targets, batch.texts.layout).sum for scores in passes]
+        """The losses of a micro-batch, summed over items; means over passes and samples of the head."""
+        passes = [self.model.scorings(batch.texts) for _ in range(1 if self.r_drop is None else 2)]
+        scorings = [scores for each in passes for scores in each]
+        own = [self.model.criterion.loss(scores, batch.targets, batch.texts.layout).sum for scores in scorings]
         sums = {"loss": torch.stack(own).mean() * (1 if self.distill is None else 1 - self.distill.weight)}
         if self.r_drop is not None:
-            sums["r_drop"] = self.r_drop.alpha / 2 * self.criterion.divergence(*passes).sum()
+            between = [self.criterion.divergence(one, other) for one, other in zip(*passes, strict=True)]
+            sums["r_drop"] = self.r_drop.alpha / 2 * torch.stack(between).mean(0).sum()
         if self.distill is not None:
             assert batch.soft is not None
-            apart = [self.criterion.distance(scores, batch.soft, self.distill.temperature) for scores in passes]
+            apart = [self.criterion.distance(scores, batch.soft, self.distill.temperature) for scores in scorings]
             sums["teacher"] = self.distill.weight * torch.stack(apart).mean(0).sum()
         return sums
 

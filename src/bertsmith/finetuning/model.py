@@ -80,6 +80,11 @@ class FineTuner(nn.Module):
         scores: Tensor = self.head(*self._vectors(texts))
         return scores
 
+    def scorings(self, texts: TextBatch) -> list[Float[Tensor, "items outputs"]]:
+        """The same in training: one pass of the encoder, scored as often as the head takes samples."""
+        vectors, groups = self._vectors(texts)
+        return [self.head(vectors, groups) for _ in range(self.head.samples)]
+
     @property
     def loss_names(self) -> tuple[str, ...]:
         """There is one loss."""
@@ -96,9 +101,8 @@ class FineTuner(nn.Module):
 
     def forward(self, batch: LabelledBatch) -> dict[str, Tensor]:
         """The loss of a micro-batch, summed over its items."""
-        vectors, groups = self._vectors(batch.texts)
-        passes = [self.head(vectors, groups) for _ in range(self.head.samples)]
-        losses = [self.criterion.loss(scores, batch.targets, batch.texts.layout).sum for scores in passes]
+        scorings = self.scorings(batch.texts)
+        losses = [self.criterion.loss(scores, batch.targets, batch.texts.layout).sum for scores in scorings]
         return {"loss": torch.stack(losses).mean()}
 
     def vectors(self, texts: TextBatch) -> Float[Tensor, "texts width"]:

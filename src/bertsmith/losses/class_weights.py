@@ -1,4 +1,7 @@
-"""How much an item of each label counts, so that rare labels are not drowned."""
+"""How much an item of each label counts, so that rare labels are not drowned.
+
+A label that the training texts lack (its only text was held out) weighs as one with a single item.
+"""
 
 from collections.abc import Sequence
 from typing import Annotated, Literal
@@ -10,13 +13,9 @@ from bertsmith.errors import UserError
 
 
 def balanced_weights(counts: Sequence[int]) -> tuple[float, ...]:
-    """Weights that give every label the same say: items / (labels × items of the label), as scikit-learn's.
-
-    Raises:
-        ValueError: a label has no items.
-    """
-    _require_items(counts)
-    return tuple(sum(counts) / (len(counts) * count) for count in counts)
+    """Weights that give every label the same say: items / (labels × items of the label), as scikit-learn's."""
+    known = _at_least_one(counts)
+    return tuple(sum(known) / (len(known) * count) for count in known)
 
 
 def effective_weights(counts: Sequence[int], beta: float) -> tuple[float, ...]:
@@ -24,12 +23,8 @@ def effective_weights(counts: Sequence[int], beta: float) -> tuple[float, ...]:
 
     Cui et al. 2019, arXiv 1901.05555 §3.2 and §4: the more items, the more of them tell nothing new.
     β = 0 weighs all labels alike, β → 1 weighs them as `balanced_weights`, up to a factor.
-
-    Raises:
-        ValueError: a label has no items.
     """
-    _require_items(counts)
-    inverse = [(1 - beta) / (1 - beta**count) for count in counts]
+    inverse = [(1 - beta) / (1 - beta**count) for count in _at_least_one(counts)]
     return tuple(len(counts) * value / sum(inverse) for value in inverse)
 
 
@@ -63,6 +58,5 @@ class WeightedByClass(Config):
         return tuple(self.class_weights)
 
 
-def _require_items(counts: Sequence[int]) -> None:
-    if min(counts, default=0) < 1:
-        raise ValueError(f"class weights need at least one item of every label, got counts {list(counts)}")
+def _at_least_one(counts: Sequence[int]) -> list[int]:
+    return [max(count, 1) for count in counts]

@@ -18,8 +18,8 @@ class Crf(Config):
     """Scores of tags and of steps between tags, over whole sequences (Lafferty et al. 2001; Lample et al. 2016 §2.2).
 
     What the tag scheme forbids (an `I-PER` after `B-ORG`) is impossible, in training and in answers.
-    The scores of the steps like a rate of about 1e-2 beside an encoder's 5e-5:
-    `optimizer.rates={"criterion.*": 1e-2}`.
+    The scores of the steps want a rate of about 1e-2 beside an encoder's 5e-5: a recipe that gives no
+    `optimizer.rates` has `{"criterion.*": 1e-2}`. Rates of your own replace it.
     """
 
     compares: ClassVar[bool] = False

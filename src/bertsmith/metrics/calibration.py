@@ -39,21 +39,27 @@ HOTTEST = 20.0
 """Temperatures lie between 1 / 20 and 20: beyond, the texts say nothing about them."""
 
 
-def best_temperature(probabilities: Float[np.ndarray, "rows labels"], truth: Int[np.ndarray, " rows"]) -> float:
+def best_temperature(probabilities: Float[np.ndarray, "rows labels"], truth: Int[np.ndarray, " rows"]) -> float | None:
     """The temperature that makes the truth likeliest (Guo et al. 2017, arXiv 1706.04599 §4.2).
 
     Above 1 the model was too sure of itself, below 1 not sure enough. The likelihood has one peak,
-    found by halving: the same rows always give the same number.
+    found by halving: the same rows always give the same number. None where the peak lies outside 1 / 20
+    to 20: if every answer is right, the surer the likelier.
     """
     if not len(truth):
         raise ValueError("a temperature needs at least one row")
     scores = _logarithms(probabilities)
-    right = scores[np.arange(len(truth)), truth]
+    above = scores - scores[np.arange(len(truth)), truth, None]
+
+    def too_sure(sharpness: float) -> bool:
+        return float((_softmax(above * sharpness) * above).sum(1).mean()) > 0
+
     low, high = 1 / HOTTEST, HOTTEST
+    if too_sure(low) or not too_sure(high):
+        return None
     for _ in range(60):
         middle = float(np.sqrt(low * high))
-        expected = (_softmax(scores * middle) * scores).sum(1)
-        low, high = (low, middle) if float((expected - right).mean()) > 0 else (middle, high)
+        low, high = (low, middle) if too_sure(middle) else (middle, high)
     return 1 / float(np.sqrt(low * high))
 
 

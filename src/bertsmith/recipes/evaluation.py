@@ -51,9 +51,9 @@ def evaluate_bundle(bundle: Answering, rows: Rows, *, device: torch.device, seed
     """Measure a saved model on labelled rows; also what shortening cost them.
 
     Raises:
-        UserError: a row has a label the model does not know.
+        UserError: a row has a label the model does not know, or all have the same number.
     """
-    bundle.answers.require_known(rows.records)
+    bundle.answers.require_measurable(rows.records, rows.source)
     prepared = bundle.prepare(rows.records)
     truth = bundle.answers.targets(rows.records, prepared)
     outputs = bundle.outputs(prepared, device=device)

@@ -26,9 +26,12 @@ from bertsmith.finetuning import (
 from bertsmith.heads import AnyHead, Linear
 from bertsmith.losses import AnyCriterion, CrossEntropy
 from bertsmith.recipes.schema import (
+    CRF_RATE,
     DataFiles,
     FinetuneRecipe,
     Start,
+    gives_rates,
+    is_crf,
     merged,
     read_yaml,
     usual_for,
@@ -58,8 +61,8 @@ MEAN = "mean"
 class TaskRecipe(Config):
     """One of several tasks: what it learns, from which files, and what stands on the encoder for it.
 
-    `head_lr` is the peak rate of everything above the encoder (the optimizer's if None), `batches` how its
-    texts are cut into updates (the run's if None), `weight` how much its loss counts, `metric` what it is chosen by.
+    `head_lr` is the peak rate of what lies above the encoder and has none by name (the optimizer's if None), `batches`
+    how its texts are cut into updates (the run's if None), `weight` how much its loss counts, `metric` what chooses it.
     """
 
     task: AnyAim = Classification()
@@ -136,8 +139,11 @@ class MultiTaskRecipe(Config):
 
     @model_validator(mode="before")
     @classmethod
-    def _chosen_by_the_mean(cls, values: Any) -> Any:
-        return merged({"selection": {"metric": MEAN}}, values) if isinstance(values, Mapping) else values
+    def _usual_for_several(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping):
+            return values
+        usual = merged({"selection": {"metric": MEAN}}, {} if gives_rates(values) else _crf_rates(values.get("tasks")))
+        return merged(usual, values)
 
     @model_validator(mode="after")
     def _names_fit(self) -> "MultiTaskRecipe":
@@ -158,7 +164,12 @@ class MultiTaskRecipe(Config):
 
     def single(self, name: str) -> FinetuneRecipe:
         """One of the tasks as a run of its own, everything else alike."""
-        task = self.tasks[name]
+        task, own_names = self.tasks[name], rf"tasks\.{name}\."
+        rates = {
+            pattern.removeprefix(own_names): rate
+            for pattern, rate in self.optimizer.rates.items()
+            if pattern.startswith(own_names)
+        }
         shared = FinetuneRecipe.model_fields.keys() & MultiTaskRecipe.model_fields.keys() - {"kind"}
         own = FinetuneRecipe.model_fields.keys() & TaskRecipe.model_fields.keys()
         return FinetuneRecipe(
@@ -166,7 +177,7 @@ class MultiTaskRecipe(Config):
             **{field: getattr(task, field) for field in own - {"batches"}},
         ).but(
             batches=task.batches or self.batches,
-            optimizer=self.optimizer.but(head_lr=task.head_lr or self.optimizer.head_lr, rates={}),
+            optimizer=self.optimizer.but(head_lr=task.head_lr or self.optimizer.head_lr, rates=rates),
             selection=self.selection.but(metric=task.metric),
         )
 
@@ -181,9 +192,20 @@ class MultiTaskRecipe(Config):
         recipe, optimizer = self.single(name), self.optimizer
         lr = self.final.lr or optimizer.lr / 2
         head_lr = recipe.optimizer.head_lr and recipe.optimizer.head_lr * lr / optimizer.lr
+        rates = {pattern: rate * lr / optimizer.lr for pattern, rate in recipe.optimizer.rates.items()}
         return recipe.but(
-            optimizer=recipe.optimizer.but(lr=lr, head_lr=head_lr), budget=Budget(epochs=self.final.epochs)
+            optimizer=recipe.optimizer.but(lr=lr, head_lr=head_lr, rates=rates), budget=Budget(epochs=self.final.epochs)
         )
+
+
+def _crf_rates(tasks: Any) -> dict[str, Any]:
+    """The rates of the CRFs among the tasks, by the names their parameters have beside other tasks."""
+    crfs = [name for name, task in tasks.items() if _is_crf(task)] if isinstance(tasks, Mapping) else []
+    return {"optimizer": {"rates": {rf"tasks\.{name}\.criterion.*": CRF_RATE for name in crfs}}} if crfs else {}
+
+
+def _is_crf(task: Any) -> bool:
+    return is_crf(task if isinstance(task, Mapping) else {"criterion": getattr(task, "criterion", None)})
 
 
 def _usual(task: Any) -> dict[str, Any]:

@@ -94,8 +94,9 @@ class PreparedRun:
         """Make sure that the best weights can be told; what can be measured does not depend on the answers.
 
         Raises:
-            UserError: the metric of the recipe is none of the task's.
+            UserError: dev cannot be measured, or the metric of the recipe is none of the task's.
         """
+        self.splits.answers.require_measurable(self.splits.dev.records, self.splits.dev.source)
         require_metric(self.measurable(), self.recipe.selection)
 
     def measurable(self) -> dict[str, float]:

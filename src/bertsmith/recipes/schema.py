@@ -150,7 +150,11 @@ class FinetuneRecipe(Config):
     @model_validator(mode="before")
     @classmethod
     def _usual_for_the_task(cls, values: Any) -> Any:
-        return merged(usual_for(values.get("task")), with_named_task(values)) if isinstance(values, Mapping) else values
+        if not isinstance(values, Mapping):
+            return values
+        rates = {"criterion.*": CRF_RATE} if is_crf(values) and not gives_rates(values) else {}
+        usual = merged(usual_for(values.get("task")), {"optimizer": {"rates": rates}} if rates else {})
+        return merged(usual, with_named_task(values))
 
     @model_validator(mode="after")
     def _fits(self) -> "FinetuneRecipe":
@@ -185,6 +189,23 @@ NARROW = 384
 FOR_NARROW_ENCODERS: dict[str, Any] = {"features": {"pooling": "mean"}, "optimizer": {"lr": 3e-4}}
 """What replaces the defaults for checkpoints narrower than `NARROW`: rates of 5e-5 and less are for wide ones, these
 learn best at ones around 3e-4 (Turc et al. 2019, arXiv 1908.08962; LOG.md)."""
+
+
+CRF_RATE = 1e-2
+"""The peak rate of a CRF where a recipe gives no rates by name: at an encoder's, its scores stay near zero."""
+
+
+def is_crf(values: Mapping[str, Any]) -> bool:
+    """Whether the criterion of a task, in a recipe not yet complete, is a CRF."""
+    criterion = values.get("criterion")
+    kind = criterion.get("kind") if isinstance(criterion, Mapping) else getattr(criterion, "kind", None)
+    return kind == "crf"
+
+
+def gives_rates(values: Mapping[str, Any]) -> bool:
+    """Whether a recipe not yet complete says which rates go by name, were it none."""
+    optimizer = values.get("optimizer", {})
+    return "rates" in optimizer if isinstance(optimizer, Mapping) else True
 
 
 def usual_for_start(start: Any) -> Mapping[str, Any]:

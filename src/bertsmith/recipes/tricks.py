@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from bertsmith.finetuning import FineTuner, Guided, Outputs, Targets, WarmStart
-from bertsmith.metrics.calibration import best_temperature, calibration, tempered
+from bertsmith.metrics.calibration import HOTTEST, best_temperature, calibration, tempered
 from bertsmith.recipes.schema import FinetuneRecipe
 from bertsmith.training import ParameterGroup, Step, adversarial, compute_dtype, plain
 
@@ -77,24 +77,33 @@ def tricks_used(recipe: FinetuneRecipe) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
-    """The temperature that dev chose, and the expected calibration error of each split without and with it."""
+    """The temperature that dev chose, and the expected calibration error of each split without and with it.
+
+    `why` says why the temperature is 1, where dev cannot choose.
+    """
 
     temperature: float
     errors: Mapping[str, tuple[float, float]]
+    why: str | None = None
 
     def summary(self) -> dict[str, object]:
         """As metrics.json tells it."""
         errors = {name: {"before": before, "after": after} for name, (before, after) in self.errors.items()}
-        return {"temperature": self.temperature, "expected_calibration_error": errors}
+        why = {} if self.why is None else {"why": self.why}
+        return {"temperature": self.temperature, "expected_calibration_error": errors, **why}
 
     def __str__(self) -> str:
         told = ", ".join(f"{name} {before:.4f} → {after:.4f}" for name, (before, after) in self.errors.items())
+        if self.why is not None:
+            return f"not calibrated: {self.why}; the temperature stays 1, expected calibration error {told}"
         return f"calibrated on dev: temperature {self.temperature:.3f}, expected calibration error {told}"
 
 
 def calibrated(said: Mapping[str, Outputs], truth: Mapping[str, Targets]) -> Calibrated:
     """Let dev choose the temperature; its own error is then told too kindly, that of test is not."""
-    temperature = best_temperature(said["dev"].values, truth["dev"].values)
+    chances, labels = said["dev"].values, truth["dev"].values
+    found = best_temperature(chances, labels)
+    temperature = 1.0 if found is None else found
     errors = {
         name: (
             _error(outputs.values, truth[name].values),
@@ -102,7 +111,14 @@ def calibrated(said: Mapping[str, Outputs], truth: Mapping[str, Targets]) -> Cal
         )
         for name, outputs in said.items()
     }
-    return Calibrated(temperature, errors)
+    return Calibrated(temperature, errors, _why_not(chances, labels) if found is None else None)
+
+
+def _why_not(chances: np.ndarray, truth: np.ndarray) -> str:
+    """Why dev names no temperature: the likelihood has no peak that its texts could tell."""
+    if (chances.argmax(1) == truth).all():
+        return "every text of dev is answered right, so dev cannot tell how sure is too sure"
+    return f"the temperature that suits dev best lies outside 1/{HOTTEST:g} to {HOTTEST:g}"
 
 
 def _error(chances: np.ndarray, truth: np.ndarray) -> float:

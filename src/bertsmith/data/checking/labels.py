@@ -20,6 +20,9 @@ def label_findings(splits: Splits, kind: LabelKind) -> Iterator[Finding]:
     train = splits.get(TRAIN, ())
     if kind == "number":
         yield from _numbers(train)
+        for name, records in splits.items():
+            if name != TRAIN:
+                yield from _constant(name, records)
         return
     counts = Counter(label for record in train for label in labels_of(record))
     if train:
@@ -44,6 +47,16 @@ def _numbers(train: Sequence[Record]) -> Iterator[Finding]:
     elif scores:
         what = f"labels are numbers from {min(scores):g} to {max(scores):g}, mean {sum(scores) / len(scores):.3g}"
         yield Finding("info", "label_range", what, "nothing to do if this is the scale you mean")
+
+
+def _constant(name: str, records: Sequence[Record]) -> Iterator[Finding]:
+    """Correlations, the figures of numbers, need two that differ."""
+    scores = [record.label for record in records if isinstance(record.label, float)]
+    if scores and min(scores) == max(scores):
+        file = records[0].where.rsplit(":", 1)[0] or name
+        what = f"{file}: no two numbers of {name} differ ({count(len(scores), 'text')} with {scores[0]:g})"
+        fix = f"a correlation needs two that do: give {name} other texts, or leave it out"
+        yield Finding("error", "constant_scores", what, fix, records[0].where)
 
 
 def _known(train: Sequence[Record], counts: Counter[str], kind: LabelKind) -> Iterator[Finding]:

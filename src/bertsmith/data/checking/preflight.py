@@ -63,7 +63,7 @@ def check_splits(splits: Splits, *, labels: LabelKind = "single", budget: TokenB
 
 
 def require_trainable(splits: Splits, *, labels: LabelKind = "single") -> None:
-    """Refuse what a training run must not begin with: no text, one label only, a label unseen in train.
+    """Refuse what must not be trained on: no text, one label only, a label unseen in train, numbers that do not differ.
 
     Raises:
         UserError: the first such error.

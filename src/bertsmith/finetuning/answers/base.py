@@ -105,11 +105,11 @@ class Answers(Aim):
         """The labels as people know them; none where the answer is a number."""
         return self.names
 
-    def require_known(self, records: Sequence[Record]) -> None:
-        """Make sure that the labels of these rows are among those learned.
+    def require_measurable(self, records: Sequence[Record], source: str) -> None:
+        """Make sure that these rows can be measured: their labels are among those learned, their numbers differ.
 
         Raises:
-            UserError: names the first row whose label is not.
+            UserError: names the first row whose label is not, or the `source` of the numbers.
         """
 
     @abstractmethod

@@ -71,7 +71,7 @@ class MultiLabelAnswers(Answers, MultiLabel):
         """The labels."""
         return self.labels
 
-    def require_known(self, records: Sequence[Record]) -> None:
+    def require_measurable(self, records: Sequence[Record], source: str) -> None:
         """Every label is one of those learned."""
         refuse_unseen(records, self.labels)
 

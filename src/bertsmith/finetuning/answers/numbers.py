@@ -8,6 +8,7 @@ from jaxtyping import Float
 from pydantic import PositiveFloat, model_validator
 
 from bertsmith.data import LabelKind, Record
+from bertsmith.errors import UserError
 from bertsmith.finetuning.answers.base import Aim, Answers
 from bertsmith.finetuning.outputs import Outputs
 from bertsmith.finetuning.preparation import Prepared
@@ -76,6 +77,17 @@ class RegressionAnswers(Answers, Regression):
         """A number has no labels."""
         return ()
 
+    def require_measurable(self, records: Sequence[Record], source: str) -> None:
+        """Two numbers differ."""
+        numbers = _numbers(records)
+        if len(set(numbers.tolist())) < 2:
+            fact = f"all {len(numbers)} are {numbers[0]:g}" if len(numbers) > 1 else f"there are {len(numbers)} rows"
+            raise UserError(
+                f"{source}: a correlation needs two numbers that differ, but {fact}; give other rows",
+                code="constant_scores",
+                where=source,
+            )
+
     def targets(self, records: Sequence[Record], prepared: Prepared | None = None) -> Targets:
         """The standardised numbers."""
         return Targets(((_numbers(records) - self.centre) / self.scale).astype(np.float32)[:, None])
@@ -93,16 +105,16 @@ class RegressionAnswers(Answers, Regression):
         return np.asarray(values[:, 0].astype(np.float64) * self.scale + self.centre)
 
     def metrics(self, outputs: Outputs, truth: Targets) -> dict[str, float]:
-        """`spearman` and `pearson`; standardising changes neither."""
-        return correlation_metrics(truth.values[:, 0], outputs.values[:, 0])
+        """`spearman` and `pearson`, left out where all true numbers are equal; standardising changes neither."""
+        return {} if _constant(truth) else correlation_metrics(truth.values[:, 0], outputs.values[:, 0])
 
     def intervals(self, outputs: Outputs, truth: Targets, *, seed: int) -> dict[str, Interval]:
         """95 % intervals of the same."""
-        return correlation_intervals(truth.values[:, 0], outputs.values[:, 0], seed=seed)
+        return {} if _constant(truth) else correlation_intervals(truth.values[:, 0], outputs.values[:, 0], seed=seed)
 
     def figures(self, outputs: Outputs, truth: Targets) -> dict[str, Weighted]:
         """The same of samples."""
-        return weighted_correlation(truth.values[:, 0], outputs.values[:, 0])
+        return {} if _constant(truth) else weighted_correlation(truth.values[:, 0], outputs.values[:, 0])
 
     def row(self, record: Record, outputs: Outputs, *, probabilities: bool = False) -> dict[str, Any]:
         """The number; there is no confidence to state."""
@@ -125,6 +137,10 @@ class RegressionAnswers(Answers, Regression):
     def config_json(self) -> dict[str, Any]:
         """A single score, counted in standard deviations from the mean (`centre`, `scale`)."""
         return {**super().config_json(), "problem_type": "regression"}
+
+
+def _constant(truth: Targets) -> bool:
+    return len(np.unique(truth.values)) < 2
 
 
 def _numbers(records: Sequence[Record]) -> Float[np.ndarray, "rows"]:

@@ -107,7 +107,7 @@ class TaggingAnswers(Answers, Tagging):
         """The types."""
         return self.types
 
-    def require_known(self, records: Sequence[Record]) -> None:
+    def require_measurable(self, records: Sequence[Record], source: str) -> None:
         """Every type is one of those learned."""
         refuse_unseen(records, self.types)
 
@@ -141,8 +141,8 @@ class TaggingAnswers(Answers, Tagging):
         )
 
     def facts(self, truth: Targets) -> LabelFacts:
-        """How often each tag occurs; one that never does counts as seen once."""
-        counts = np.maximum(np.bincount(truth.values, minlength=len(self.names)), 1).tolist()
+        """How often each tag occurs."""
+        counts = np.bincount(truth.values, minlength=len(self.names)).tolist()
         return LabelFacts.of(self.names, counts, len(truth.values))
 
     def perfect(self, truth: Targets) -> Outputs:
