@@ -1,6 +1,6 @@
 """Tagging on four sets: linear, CRF and BiLSTM-CRF, each with and without a rate of its own for what is new.
 
-    python benchmarks/ner.py --data PATH --model M --work FOLDER [--rows 1500 --epochs 3 --seeds 0]
+    python benchmarks/ner.py --data PATH --model M --work FOLDER [--rows 1500 --seeds 0]
     python benchmarks/ner.py --work FOLDER --table
 
 PATH holds `ner/{zh_resume,zh_cluener2020,zh_msra,en_wnut17}`. CLUENER counts the ends of spans inclusively; a copy with
@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--rates", nargs="+", choices=RATES, default=RATES, metavar="NAME")
     parser.add_argument("--seeds", nargs="+", type=int, default=(0,), metavar="N")
     parser.add_argument("--rows", type=int, default=0, metavar="N", help="texts drawn of train and of test; 0: all")
-    parser.add_argument("--epochs", type=float, default=3, metavar="N")
+    parser.add_argument("--epochs", type=float, metavar="N", help="as finetune chooses: three, or 400 updates if more")
     parser.add_argument("--lr", type=float, default=5e-5)
     parser.add_argument("--max-length", type=int, default=256, metavar="N")
     parser.add_argument("--table", action="store_true", help="print what there is")
@@ -69,7 +69,8 @@ def measure(name: str, options: argparse.Namespace, notebook: Notebook) -> None:
                 asked |= {"model": Path(options.model).name, "epochs": options.epochs, "lr": options.lr}
                 if notebook.find(**asked) is None:
                     settings = [*HEADS[head], *rates_of(head, rate), f"document.max_length={options.max_length}"]
-                    settings += [f"budget.epochs={options.epochs}", f"optimizer.lr={options.lr}"]
+                    settings += [f"optimizer.lr={options.lr}"]
+                    settings += [] if options.epochs is None else [f"budget.epochs={options.epochs}"]
                     found = in_fresh_process(run, files, options.model, settings, options.rows, seed)
                     notebook.add({**asked, **found})
 
