@@ -126,6 +126,9 @@ def test_hybrid_where_and_words(indexed, capsys):
         assert told["results"][0]["hits"][0]["id"] == "d5"
     assert hybrid["results"][0]["hits"][0]["score"] == pytest.approx(2 / 61)
     assert len(words["results"][0]["hits"]) < 40
+    misspelt = call(capsys, *command, "--where", "lable=pos")
+    assert misspelt.code == 2
+    assert "no column 'lable' in this index; there are label" in misspelt.json["error"]["message"]
     only = call(capsys, *command, "--where", "label=pos").json["results"][0]["hits"]
     assert {hit["metadata"]["label"] for hit in only} == {"pos"}
     assert len(only) == 20

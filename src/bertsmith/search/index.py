@@ -1,7 +1,7 @@
 """An index that is open: rows in, texts out; neighbours of vectors, however they are found."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float32, Shaped
 
+from bertsmith.errors import UserError
 from bertsmith.search.approximate import Approximate
 from bertsmith.search.bm25 import Bm25, Postings
 from bertsmith.search.columns import Texts, mapped
@@ -78,13 +79,27 @@ class VectorIndex:
         """The rows that are not deleted and whose metadata have these values; `17` and `"17"` are the same.
 
         Every row's metadata are read, about a million in two seconds.
+
+        Raises:
+            UserError: no row has a column of this name.
         """
         kept = np.zeros(self.manifest.rows, dtype=bool)
         rows = np.arange(self.manifest.rows) if self.alive is None else np.flatnonzero(self.alive)
+        columns: dict[str, None] = {}
         for row in rows.tolist():
             found = self.metadata_of(row)
+            columns |= dict.fromkeys(found)
             kept[row] = all(name in found and str(found[name]) == str(value) for name, value in wanted.items())
+        self._require_columns(wanted, columns)
         return kept
+
+    def _require_columns(self, wanted: Iterable[str], columns: Collection[str]) -> None:
+        missing = [name for name in wanted if name not in columns]
+        if missing:
+            there = f"there are {', '.join(columns)}" if columns else "its texts have none"
+            raise UserError(
+                f"no column {missing[0]!r} in this index; {there}", code="unknown_column", where=str(self.folder)
+            )
 
     def nearest(
         self,
