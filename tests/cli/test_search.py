@@ -93,6 +93,8 @@ def test_weights_that_give_no_numbers_are_refused_by_id(trained, tmp_path, capsy
     assert told.json["error"]["code"] == "nan_vectors"
     assert told.json["error"]["where"] == "id 'b'"
     assert "the vector of 'good film' holds NaN" in told.json["error"]["message"]
+    command[command.index("--model") + 1] = trained / "out"
+    assert call(capsys, *command, "--json").json["rows"] == 2
 
 
 def test_refused_texts_leave_nothing_in_the_way(trained, tmp_path, capsys):
