@@ -97,6 +97,22 @@ def test_weights_that_give_no_numbers_are_refused_by_id(trained, tmp_path, capsy
     assert call(capsys, *command, "--json").json["rows"] == 2
 
 
+@pytest.mark.parametrize(
+    ("more", "word"),
+    [
+        ((), "no model: give --model MODEL"),
+        (("--model", "MODEL"), "no texts: give --input FILE"),
+        (("--model", "MODEL", "--input", "docs.csv", "--id", "nope"), "the columns are 'id', 'text'"),
+    ],
+)
+def test_what_an_index_lacks_is_named(more, word, trained, tmp_path, capsys, monkeypatch):
+    write_table(tmp_path / "docs.csv", [("a", "old town")], header="id,text")
+    monkeypatch.chdir(tmp_path)
+    told = call(capsys, "index", "--out", "i", *(trained / "out" if part == "MODEL" else part for part in more))
+    assert told.code == 2
+    assert word in told.err
+
+
 def test_refused_texts_leave_nothing_in_the_way(trained, tmp_path, capsys):
     command = ["index", "--model", trained / "out", "--input", tmp_path / "docs.csv", "--out", tmp_path / "i", "--json"]
     write_table(tmp_path / "docs.csv", [("a", "old town"), ("a", "good film")], header="id,text")
