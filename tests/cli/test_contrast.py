@@ -141,7 +141,7 @@ def test_a_sentence_encoder_is_gone_on_from(data, tmp_path, capsys):
         ("cosent", "texts.txt", (), "wrong_items", "this holds single texts, but the method learns from pairs with a"),
         ("simcse", "texts.txt", ("--dropout", "0"), "no_dropout", "set --dropout 0.1"),
         ("simcse", "texts.txt", ("--dev", "texts.txt"), "wrong_items", "cannot be measured"),
-        ("distill", "texts.txt", (), "bad_setting", "needs a teacher"),
+        ("distill", "texts.txt", (), "bad_setting", "needs a teacher: give --teacher"),
         ("ranking", "scored.csv", (), "bad_setting", "data.positive_from=4"),
         ("cosent", "scored.csv", ("--set", "matryoshka=[4,99]"), "bad_setting", "vectors have 16"),
         ("cosent", "scored.csv", ("--set", "selection.metric=mrr"), "bad_setting", "gives pearson, spearman"),

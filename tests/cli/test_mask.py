@@ -147,14 +147,15 @@ def test_the_page(vocabulary, tmp_path, capsys):
         (["--model", "VOCABULARY", "--objective", "wwm", " "], "blank_text", "no token"),
         (["--model", "VOCABULARY", "--objective", "macbert", TEXT], "no_similar_words", "without_similar=random"),
         (["--model", "no/such/model/at all", "--objective", "wwm", TEXT], "not_found", "no such"),
-        (["--model", "VOCABULARY", "--objective", "wwm", TEXT, "--entities", "no.txt"], "unreadable_file", "no.txt"),
+        (["--model", "VOCABULARY", "--objective", "wwm", TEXT, "--entities", "no.txt"], "missing_file", "no.txt"),
+        (["--model", "VOCABULARY", "--objective", "macbert", TEXT, "--similar", "no.tsv"], "missing_file", "no.tsv"),
         (
             ["--model", "VOCABULARY", "--objective", "wwm", TEXT, "--set", "objective.corrupt.select.rate=3"],
             "bad_setting",
             "objective.corrupt.select.rate",
         ),
     ],
-    ids=["model", "objective", "unknown", "texts", "blank", "similar", "missing", "entities", "setting"],
+    ids=["model", "objective", "unknown", "texts", "blank", "similar", "missing", "entities", "list", "setting"],
 )
 def test_refusals(arguments, code, told, vocabulary, capsys):
     given = [str(vocabulary) if part == "VOCABULARY" else part for part in arguments]

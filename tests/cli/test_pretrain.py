@@ -210,7 +210,8 @@ def test_macbert_wants_similar_words(corpus, capsys):
     given.remove("--set")
     told = call(capsys, *given)
     assert told.code == 2
-    assert "similar" in told.err
+    assert "--similar" in told.json["error"]["message"]
+    assert "`bertsmith similar`" in told.json["error"]["message"]
     assert not (corpus / "out").exists()
 
 
@@ -274,6 +275,16 @@ def test_a_refusal_costs_nobody_an_old_model(objective, max_length, code, corpus
     assert told.code == 2
     assert told.json["error"]["code"] == code
     assert contents_of_all(corpus / "out") == before
+
+
+def test_one_document_is_refused_in_the_words_of_the_command(corpus, capsys):
+    (corpus / "corpus.txt").write_text("\n".join(SENTENCES * 4) + "\n", encoding="utf-8")
+    given = command(corpus, "bert", "--set", "corpus.held_out_share=0")
+    refused = call(capsys, *given).json["error"]
+    assert refused["where"] == "corpus.txt"
+    assert "--set corpus.documents=line" in refused["message"]
+    told = call(capsys, *given, "--set", "corpus.documents=line", "--overwrite")
+    assert told.code == 0, told.err
 
 
 def test_a_complete_run_is_told_again(corpus, capsys):

@@ -93,6 +93,24 @@ def test_weights_that_give_no_numbers_are_refused_by_id(trained, tmp_path, capsy
     assert told.json["error"]["code"] == "nan_vectors"
     assert told.json["error"]["where"] == "id 'b'"
     assert "the vector of 'good film' holds NaN" in told.json["error"]["message"]
+    command[command.index("--model") + 1] = trained / "out"
+    assert call(capsys, *command, "--json").json["rows"] == 2
+
+
+@pytest.mark.parametrize(
+    ("more", "word"),
+    [
+        ((), "no model: give --model MODEL"),
+        (("--model", "MODEL"), "no texts: give --input FILE"),
+        (("--model", "MODEL", "--input", "docs.csv", "--id", "nope"), "the columns are 'id', 'text'"),
+    ],
+)
+def test_what_an_index_lacks_is_named(more, word, trained, tmp_path, capsys, monkeypatch):
+    write_table(tmp_path / "docs.csv", [("a", "old town")], header="id,text")
+    monkeypatch.chdir(tmp_path)
+    told = call(capsys, "index", "--out", "i", *(trained / "out" if part == "MODEL" else part for part in more))
+    assert told.code == 2
+    assert word in told.err
 
 
 def test_refused_texts_leave_nothing_in_the_way(trained, tmp_path, capsys):
@@ -126,6 +144,9 @@ def test_hybrid_where_and_words(indexed, capsys):
         assert told["results"][0]["hits"][0]["id"] == "d5"
     assert hybrid["results"][0]["hits"][0]["score"] == pytest.approx(2 / 61)
     assert len(words["results"][0]["hits"]) < 40
+    misspelt = call(capsys, *command, "--where", "lable=pos")
+    assert misspelt.code == 2
+    assert "no column 'lable' in this index; there are label" in misspelt.json["error"]["message"]
     only = call(capsys, *command, "--where", "label=pos").json["results"][0]["hits"]
     assert {hit["metadata"]["label"] for hit in only} == {"pos"}
     assert len(only) == 20
@@ -277,7 +298,6 @@ def test_mining(indexed, judge, tmp_path, capsys):
         (["search", "--index", "index"], "bad_usage"),
         (["search", "--index", "index", "x", "--input", "docs.csv"], "bad_usage"),
         (["search", "--index", "index", "x", "--where", "label"], "bad_usage"),
-        (["search", "--index", "index", "x", "--where", "lable=pos"], "missing_column"),
         (["search", "--index", "index", " "], "blank_text"),
         (["search", "--index", "index", "x", "--set", "search.top=0"], "bad_setting"),
         (["index", "--out", "index", "--add"], "bad_usage"),

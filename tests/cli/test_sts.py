@@ -148,6 +148,14 @@ def test_refusals(model, tmp_path, capsys, content, code):
     assert (told.code, told.json["error"]["code"]) == (2, code)
 
 
+def test_a_model_without_a_pooler_is_named(tmp_path, pairs, capsys):
+    model = write_encoder(tmp_path, pooler=False)
+    told = call(capsys, "sts", "--model", model, "--data", pairs, "--pooling", "mean", "pooler", "--json")
+    assert (told.code, told.json["error"]["code"]) == (2, "no_pooler")
+    assert told.json["error"]["where"] == str(model)
+    assert told.json["error"]["message"].startswith(f"{model} has no pooler")
+
+
 def test_without_data_or_model(capsys, pairs):
     for given, missing in ((("--data", pairs), "no models: give --model"), (("--model", "x"), "no data: give --data")):
         told = call(capsys, "sts", *given, "--json")

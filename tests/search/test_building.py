@@ -108,6 +108,9 @@ def test_only_rows_of_a_kind_are_found(tmp_path):
         assert {hit.metadata["shop"] for hit in hits} == {1}
         assert 4 not in {hit.id for hit in hits}
     assert not index.where({"shop": "9"}).any()
+    with pytest.raises(UserError, match="no column 'shp' in this index; there are shop") as refused:
+        index.where({"shop": "1", "shp": "1"})
+    assert refused.value.code == "unknown_column"
     assert list(search(index, ["w1"], WordEmbedder(), among=index.where({"shop": "9"}))) == [[]]
 
 

@@ -149,12 +149,12 @@ class Asked:
     ) -> dict[str, Any]:
         """Make an index, or add to it."""
         from bertsmith.data import Columns
-        from bertsmith.recipes import IndexRecipe, entries_of, extend_index, make_index, parse_recipe
+        from bertsmith.recipes import IndexRecipe, entries_of, extend_index, index_recipe, make_index, parse_recipe
 
         if columns:
             given["columns"] = Columns.parse(columns).model_dump()
         if not self.add:
-            recipe = parse_recipe(IndexRecipe, given=given, file=common.recipe, settings=common.settings)
+            recipe = index_recipe(given=given, file=common.recipe, settings=common.settings)
             made = make_index(recipe, self.out, resume=run.resume, overwrite=run.overwrite, say=self.say)
             return made.summary()
         model = given.get("encoder", {}).get("source")

@@ -109,14 +109,11 @@ def show(texts: tuple[str, ...], recipe: "PretrainRecipe", variant: str | None) 
     from bertsmith.encoder.hub import resolve
     from bertsmith.pretraining.showing import Showing
     from bertsmith.text import Tokenizer
-    from bertsmith.text.entities import EntityLexicon
-    from bertsmith.text.similar import SimilarWords
 
     assert recipe.start.model is not None
     tokenizer = Tokenizer.from_folder(resolve(recipe.start.model))
-    lexicon = EntityLexicon.from_files(recipe.entities) if recipe.entities else None
-    similar = SimilarWords.from_file(recipe.similar).in_tokens(tokenizer) if recipe.similar else None
-    showing = Showing(recipe.objective, Annotator(tokenizer, recipe.words, lexicon), similar, recipe.seed)
+    annotator, similar = Annotator(tokenizer, recipe.words, recipe.lexicon()), recipe.similar_tokens(tokenizer)
+    showing = Showing(recipe.objective, annotator, similar, recipe.seed)
     return showing.show(texts, variant)
 
 

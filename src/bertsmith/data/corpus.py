@@ -146,7 +146,7 @@ def inspect(corpus: Corpus) -> list[str]:
         if documents == 1 and lines >= _MANY_LINES:
             notes.append(
                 f"{path}: no blank line in {lines:,} lines, so all of them count as one document; "
-                "put a blank line between documents, or say documents: line if every line is one"
+                "put a blank line between documents, or say --set corpus.documents=line if every line is one"
             )
     return notes
 

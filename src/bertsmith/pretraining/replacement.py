@@ -69,7 +69,8 @@ class Replace(Config):
         if self.similar and similar is None and self.without_similar == "refuse":
             raise UserError(
                 f"{self.similar:.0%} of the targets are to become similar words, but there is no list of them; "
-                "give one (word<TAB>similar1 similar2 ...), have one made from your corpus, "
+                "give one with --similar (word<TAB>similar1 similar2 ...), have one made from your corpus by "
+                "`bertsmith similar`, "
                 "or take random tokens instead: --set objective.corrupt.replace.without_similar=random",
                 code="no_similar_words",
             )

@@ -115,7 +115,7 @@ class Stage(Config):
             raise ValueError(f"loss {loss.kind} does not fit examples {self.examples}: too few or too many texts each")
         if loss.taught != (self.teacher is not None):
             raise ValueError(
-                f"loss {loss.kind} needs a teacher: set teacher to a sentence encoder"
+                f"loss {loss.kind} needs a teacher: give --teacher (in a recipe: teacher), a sentence encoder"
                 if loss.taught
                 else f"loss {loss.kind} learns from no teacher; choose teacher_similarities, or leave teacher out"
             )

@@ -38,8 +38,7 @@ from bertsmith.recipes.pretraining_schema import PretrainRecipe
 from bertsmith.recipes.schema import recipe_yaml, without_free
 from bertsmith.recipes.start import Beginning, begin
 from bertsmith.text import Tokenizer
-from bertsmith.text.entities import EntityLexicon
-from bertsmith.text.similar import SimilarTokens, SimilarWords
+from bertsmith.text.similar import SimilarTokens
 from bertsmith.training import (
     Listener,
     Noticed,
@@ -211,8 +210,8 @@ def _prepared_run(
     beginning = _beginning(recipe, out / SNAPSHOTS / VOCABULARY, resume=resume)
     beginning.encoder.activations, beginning.encoder.attention_path = recipe.activations, recipe.attention
     _require_positions(recipe, beginning)
-    annotator = _annotator(recipe, beginning.tokenizer)
-    similar = SimilarWords.from_file(recipe.similar).in_tokens(beginning.tokenizer) if recipe.similar else None
+    annotator = Annotator(beginning.tokenizer, recipe.words, recipe.lexicon())
+    similar = recipe.similar_tokens(beginning.tokenizer)
     _require_objective(recipe, beginning.tokenizer, similar)
     if recipe.token_vectors is not None:
         recipe.token_vectors.require()
@@ -268,11 +267,6 @@ def _token_vectors(
     learned = LearnedVectors.load(kept)
     learned.put(encoder)
     return (f"the token table begins as vectors of {len(learned.ids):,} tokens, learned by word2vec (token_vectors)",)
-
-
-def _annotator(recipe: PretrainRecipe, tokenizer: Tokenizer) -> Annotator:
-    entities = EntityLexicon.from_files(recipe.entities) if recipe.entities else None
-    return Annotator(tokenizer, recipe.words, entities)
 
 
 def _build(

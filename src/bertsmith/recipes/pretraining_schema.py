@@ -8,12 +8,15 @@ from pydantic import NonNegativeInt, PositiveInt, model_validator
 
 from bertsmith.config import Config, parse_config, with_settings
 from bertsmith.data.corpus import Corpus
+from bertsmith.data.formats import require_file
 from bertsmith.encoder import Activations, AttentionPath
 from bertsmith.errors import UserError
 from bertsmith.pretraining import OBJECTIVES, Objective, TextPlan, TokenVectors
 from bertsmith.recipes.further import fitting_objective, preset_values
 from bertsmith.recipes.schema import Start, is_narrow, merged, read_yaml, require_corpus
-from bertsmith.text import ChineseSegmenter, SegmenterConfig
+from bertsmith.text import ChineseSegmenter, SegmenterConfig, Tokenizer
+from bertsmith.text.entities import EntityLexicon
+from bertsmith.text.similar import SimilarTokens, SimilarWords
 from bertsmith.training import (
     AdamW,
     Averaging,
@@ -65,6 +68,27 @@ class PretrainRecipe(Config):
     device: DeviceName = "auto"
     threads: PositiveInt | None = None
     """CPU threads to compute with; None: as many as torch likes."""
+
+    def lexicon(self) -> EntityLexicon | None:
+        """The entries of `entities`.
+
+        Raises:
+            UserError: a file is missing or cannot be read.
+        """
+        for path in self.entities:
+            require_file(path)
+        return EntityLexicon.from_files(self.entities) if self.entities else None
+
+    def similar_tokens(self, tokenizer: Tokenizer) -> SimilarTokens | None:
+        """The words of `similar` as this tokenizer cuts them.
+
+        Raises:
+            UserError: the file is missing or cannot be read.
+        """
+        if self.similar is None:
+            return None
+        require_file(self.similar)
+        return SimilarWords.from_file(self.similar).in_tokens(tokenizer)
 
     @model_validator(mode="after")
     def _only_random_weights(self) -> "PretrainRecipe":

@@ -87,10 +87,13 @@ def _lines(path: Path, encoding: str) -> Iterator[Entry]:
 
 
 def _id(row: dict[str, Any], column: str, where: str) -> Id:
-    value = row.get(column)
+    if column not in row:
+        columns = ", ".join(map(repr, list(row)[:20]))
+        raise refusal(where, f"no column {column!r} for the ids; the columns are {columns}", "missing_column")
+    value = row[column]
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
         what = f"column {column!r} must hold an id, a text or a whole number, found {value!r:.60}"
-        raise refusal(where, what, "bad_id" if column in row else "missing_column")
+        raise refusal(where, what, "bad_id")
     return value
 
 

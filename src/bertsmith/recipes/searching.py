@@ -111,9 +111,20 @@ def parse_recipe(
     Raises:
         UserError: a field is unknown, missing, or does not fit.
     """
-    below = read_yaml(file) if file else {}
-    chosen = with_settings(merged(below, given), settings)
-    return parse_config(kind, chosen, where=str(file) if file else None)
+    return parse_config(kind, _chosen(given, file, settings), where=str(file) if file else None)
+
+
+def index_recipe(*, given: Mapping[str, Any], file: Path | None = None, settings: Sequence[str] = ()) -> IndexRecipe:
+    """The recipe of a new index, put together as by `parse_recipe`.
+
+    Raises:
+        UserError: no model or no texts are named, a field is unknown, or a value does not fit.
+    """
+    chosen = _chosen(given, file, settings)
+    for field, what, option in (("encoder", "model", "--model MODEL"), ("input", "texts", "--input FILE")):
+        if not chosen.get(field):
+            raise UserError(f"no {what}: give {option}", code="bad_usage")
+    return parse_config(IndexRecipe, chosen, where=str(file) if file else None)
 
 
 def make_index(
@@ -280,6 +291,10 @@ def now_and_then(say: Say, *, seconds: float = 10.0, clock: Callable[[], float] 
             say(message)
 
     return told
+
+
+def _chosen(given: Mapping[str, Any], file: Path | None, settings: Sequence[str]) -> dict[str, Any]:
+    return with_settings(merged(read_yaml(file) if file else {}, given), settings)
 
 
 def _is_ours(folder: Path) -> bool:

@@ -41,7 +41,7 @@ class SentenceBundle:
 
     `heads` are what its file holds beside the encoder (a head for masked tokens ...), and are written again;
     `notes` are what was found at the door. `precision` is float32 unless asked otherwise: vectors are compared
-    with others that were made elsewhere, on hardware with or without bfloat16.
+    with others that were made elsewhere, on hardware with or without bfloat16. `source` is its name in refusals.
     """
 
     embedder: SentenceEmbedder
@@ -52,6 +52,7 @@ class SentenceBundle:
     notes: tuple[str, ...] = ()
     form: Form | None = None
     """How it is asked for a next token, if it was trained to write as well (SimBERT)."""
+    source: str = "this model"
 
     @property
     def task(self) -> SentenceTask:
@@ -121,7 +122,7 @@ class SentenceBundle:
         """
         task = self.task.but(**changes)
         embedder = SentenceEmbedder(task, self.embedder.encoder)
-        fill(embedder, self.embedder.on_top(), where="this model")
+        fill(embedder, self.embedder.on_top(), where=self.source)
         return replace(self, embedder=embedder.eval())
 
     def pooled_by(self, name: str) -> "SentenceBundle":
@@ -141,13 +142,13 @@ class SentenceBundle:
             notes += (f"pooling {pooling_name(features)} instead of {task.pooling}: {', '.join(lost)} left out",)
         task = task.but(features=features, projections=(), whitening=None, dim=None)
         embedder = SentenceEmbedder(task, self.embedder.encoder)
-        fill(embedder, pooler_tensors(self.heads), where="this model")
+        fill(embedder, pooler_tensors(self.heads), where=self.source)
         return replace(self, embedder=embedder.eval(), notes=notes)
 
     def with_encoder(self, encoder: Encoder) -> "SentenceBundle":
         """Another encoder of the same shape below what stands on top."""
         embedder = SentenceEmbedder(self.task, encoder)
-        fill(embedder, self.embedder.on_top(), where="this model")
+        fill(embedder, self.embedder.on_top(), where=self.source)
         return replace(self, embedder=embedder.eval())
 
     def bare(self) -> "SentenceBundle":
@@ -160,7 +161,7 @@ class SentenceBundle:
         below = {name: value for name, value in self.embedder.on_top().items() if not name.startswith("whitening.")}
         assert embedder.whitening is not None
         embedder.whitening.set(numbers)
-        fill(embedder, {**embedder.on_top(), **below}, where="this model")
+        fill(embedder, {**embedder.on_top(), **below}, where=self.source)
         return replace(self, embedder=embedder.eval())
 
 

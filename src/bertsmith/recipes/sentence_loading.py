@@ -61,6 +61,7 @@ def load_sentence_bundle(
         {name: parts for name, parts in checkpoint.heads.items() if name != "extra"},
         (*checkpoint.report.notes, *left_out(checkpoint), *tokenizer.assumptions, *found.notes, *cut),
         form_in(checkpoint.raw_config),
+        str(source),
     )
     if pooling is not None:
         bundle = bundle.pooled_by(pooling)

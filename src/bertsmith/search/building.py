@@ -57,7 +57,8 @@ def build(  # noqa: PLR0913 - texts, model and settings, and how the work is don
     """Make an index of texts; an index that is there is replaced when the new one is whole, not before.
 
     Memory does not grow with the texts, but for twenty bytes each. With `resume`, vectors that an interrupted build
-    of the same texts, model and settings left behind are used; an index that is just that stays.
+    of the same texts, model and settings left behind are used; an index that is just that stays. Where texts or model
+    are refused, nothing is left behind: other ones would not go on from it.
 
     Raises:
         UserError: an id stands twice, a vector is not finite, faiss is needed and missing, the disk is full, or
@@ -82,7 +83,12 @@ def build(  # noqa: PLR0913 - texts, model and settings, and how the work is don
             shutil.rmtree(data)
             return whole
         write_text(data / BEGUN, json.dumps(_asked(stored)))
-        grown = _encoded(data, empty, stored, embedder, resume=begun is not None, say=say)
+        try:
+            grown = _encoded(data, empty, stored, embedder, resume=begun is not None, say=say)
+        except UserError as error:
+            if begun is None and error.code != "disk_full":
+                shutil.rmtree(data)
+            raise
         done = derive(data, empty, grown, say=say)
         write_manifest(folder, done)
         return done

@@ -1,7 +1,7 @@
 """An index that is open: rows in, texts out; neighbours of vectors, however they are found."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -81,20 +81,26 @@ class VectorIndex:
         Every row's metadata are read, about a million in two seconds.
 
         Raises:
-            UserError: no row has a field of this name.
+            UserError: no row has a column of this name.
         """
         kept = np.zeros(self.manifest.rows, dtype=bool)
-        known: set[str] = set()
         rows = np.arange(self.manifest.rows) if self.alive is None else np.flatnonzero(self.alive)
+        columns: dict[str, None] = {}
         for row in rows.tolist():
             found = self.metadata_of(row)
-            known |= found.keys()
+            columns |= dict.fromkeys(found)
             kept[row] = all(name in found and str(found[name]) == str(value) for name, value in wanted.items())
-        strange = next((name for name in wanted if name not in known), None)
-        if strange is not None and len(rows):
-            there = f"there are {', '.join(sorted(known))}" if known else "its texts came without other columns"
-            raise UserError(f"no column {strange!r} in this index; {there}", code="missing_column")
+        if len(rows):
+            self._require_columns(wanted, columns)
         return kept
+
+    def _require_columns(self, wanted: Iterable[str], columns: Collection[str]) -> None:
+        missing = [name for name in wanted if name not in columns]
+        if missing:
+            there = f"there are {', '.join(columns)}" if columns else "its texts have none"
+            raise UserError(
+                f"no column {missing[0]!r} in this index; {there}", code="unknown_column", where=str(self.folder)
+            )
 
     def nearest(
         self,

@@ -32,11 +32,12 @@ class _Arranged(Config, ABC):
             UserError: `max_length` leaves no room for text, or the corpus has too few documents.
         """
         if shards.documents < self.documents_needed:
+            names = ", ".join(source.name for source in shards.meta.sources)
             raise UserError(
-                f"{shards.folder}: the second segment comes from another document, but the corpus has only one; "
-                "put blank lines between documents, or say documents: line if every line is one",
+                f"{names}: the second segment comes from another document, but the corpus has only one; "
+                "put blank lines between documents, or say --set corpus.documents=line if every line is one",
                 code="too_few_documents",
-                where=str(shards.folder),
+                where=names,
             )
         room = max_length - tokenizer.overhead(pair=self.pair)
         if room < 2:
