@@ -305,7 +305,7 @@ def test_mining(indexed, judge, tmp_path, capsys):
         (["index", "--out", "index", "--delete", "nobody"], "unknown_id"),
         (["index", "--out", "index", "--delete", "d1", "--compact"], "bad_usage"),
         (["index", "--out", "new", "--model", "no-model", "--input", "missing.csv"], "missing_file"),
-        (["index", "--out", "new", "--input", "docs.csv"], "bad_setting"),
+        (["index", "--out", "new", "--input", "docs.csv"], "bad_usage"),
         (["index", "--out", "nowhere", "--verify"], "no_index"),
         (["mine", "pairs", "--index", "nowhere"], "no_index"),
         (["mine", "negatives", "--index", "index", "--input", "docs.csv", "--output", "t.tsv"], "missing_column"),
