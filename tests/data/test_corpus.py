@@ -106,7 +106,7 @@ def test_no_blank_lines_are_noted_not_refused(tmp_path):
     path.write_text("一句话。\n" * 2000, encoding="utf-8")
     (note,) = inspect(Corpus(paths=(path,)))
     assert "no blank line in 2,000 lines" in note
-    assert "documents: line" in note
+    assert "--set corpus.documents=line" in note
     assert inspect(Corpus(paths=(path,), documents="line")) == []
     path.write_text("一句话。\n\n" * 2000, encoding="utf-8")
     assert inspect(Corpus(paths=(path,))) == []
