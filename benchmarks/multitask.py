@@ -14,6 +14,7 @@ difference from alone with a 95 % interval: bootstrap over test texts, each with
 import argparse
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -98,25 +99,22 @@ def drawn(data: Path, rows: int) -> dict[str, Splits]:
     seen: set[str] = set()
     found: dict[str, Splits] = {}
     for name in SETS:
-        records = [record for record in reviews(name, data) if not (record.text in seen or seen.add(record.text))]
-        chosen = random.Random(0).sample(records, 2 * rows + rows // 2)
+        records = {record.text: record for record in reviews(name, data) if record.text not in seen}
+        seen |= records.keys()
+        chosen = random.Random(0).sample(list(records.values()), 2 * rows + rows // 2)
         found[name] = {"train": chosen[:rows], "dev": chosen[rows:-rows], "test": chosen[-rows:]}
     return found
 
 
 def reviews(name: str, data: Path) -> Iterator[Any]:
     """The reviews of a set, blanks around them removed; empty ones left out."""
-    from dataclasses import replace
-
     from bertsmith.data import Columns, read_records
 
     folder, kinds = SETS[name]
     path = data / "classification" / folder / "all.jsonl.gz"
-    columns = Columns.parse("text=text,label=label" if kinds is None else "text=text,label=label,text_pair=cat")
-    mode = "ignored" if kinds is None else "required"
-    for record in read_records(path, columns, pairs=mode, on_error=lambda _: None):
-        if kinds is None or record.text_pair in kinds:
-            yield replace(record, text=record.text.strip(), text_pair=None)
+    for record in read_records(path, Columns(), pairs="ignored", on_error=lambda _: None):
+        if kinds is None or record.row["cat"] in kinds:
+            yield replace(record, text=record.text.strip())
 
 
 def table(notebook: Notebook) -> str:

@@ -55,6 +55,8 @@ def test_several_dropouts_are_of_the_head_there_is():
     assert changed(CHOSEN, option).head.of.dropout == 0.5
     head = changed({**CHOSEN, "head": {"kind": "mlp", "hidden": 8}}, option).head
     assert (head.of.kind, head.of.hidden) == ("mlp", 8)
+    several = {**CHOSEN, "head": {"kind": "multi_sample", "samples": 3}}
+    assert changed(several, option) == changed(several, Option(name="as it is"))
     with pytest.raises(UserError, match="bilstm"):
         changed({**CHOSEN, "task": "tagging", "head": {"kind": "bilstm"}}, option)
 

@@ -58,7 +58,7 @@ class Option(Config):
             above["document"] = {"max_length": now["max_length"], **document}
         head, inner = above.get("head"), chosen.get("head")
         if isinstance(head, Mapping) and head.get("kind") == "multi_sample" and isinstance(inner, Mapping):
-            above["head"] = {"of": {"kind": "linear", **inner}, **head}
+            above["head"] = head if inner.get("kind") == "multi_sample" else {"of": {"kind": "linear", **inner}, **head}
         return merged(below, above)
 
 
