@@ -16,10 +16,26 @@ from . import toy
 from .toy import log_lines
 
 
-def run(processes: int, *arguments: str) -> subprocess.CompletedProcess[str]:
+THREADS_LEFT = """
+from pathlib import Path
+
+import torch
+
+from bertsmith.training import joined_ranks
+
+with joined_ranks(torch.device("cpu"), timeout_minutes=1.0) as ranks:
+    import torch.distributed.nn  # its functions have the group as a default
+
+    ranks.sum(torch.ones(1))
+names = [(task / "comm").read_text().strip() for task in Path("/proc/self/task").iterdir()]
+assert not [name for name in names if "gloo" in name], names
+"""
+
+
+def run(processes: int, *arguments: str, script: str | Path = toy.__file__) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     return subprocess.run(
-        [*command, str(toy.__file__), *arguments],
+        [*command, str(script), *arguments],
         capture_output=True,
         text=True,
         timeout=240,
@@ -54,6 +70,14 @@ def test_run_of_two_goes_on_as_one(tmp_path):
     toy.main([str(two), "0.1", "3", "4", "resume"])
     name = "weights.safetensors"
     assert_close(load_file(two / name), load_file(one / name), atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.distributed
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_no_thread_of_the_group_is_left_to_abort_the_end_of_the_process(tmp_path):
+    (tmp_path / "leave.py").write_text(THREADS_LEFT)
+    done = run(2, script=tmp_path / "leave.py")
+    assert done.returncode == 0, done.stderr[-2000:]
 
 
 def test_alone_everything_is_the_identity(monkeypatch):

@@ -1,5 +1,6 @@
 """Several processes as one run: who am I, and what do we know together. Alone, everything is the identity."""
 
+import importlib
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -105,6 +106,10 @@ def joined_ranks(device: torch.device, *, timeout_minutes: float = 30.0) -> Iter
         yield Ranks(device=device)
         return
     backend = "nccl" if device.type == "cuda" else "gloo"
+    # Its functions take the group of the moment they are imported as a default; something of torch imports it in time.
+    # After joining, that would keep the group and its threads alive beyond destroy_process_group, and a thread that
+    # lets go of a tensor while Python ends aborts the process.
+    importlib.import_module("torch.distributed.nn.functional")
     with _all_answer():
         distributed.init_process_group(backend, timeout=timedelta(minutes=timeout_minutes))
     try:
