@@ -47,6 +47,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=(0,), metavar="N")
     parser.add_argument("--rows", type=int, default=0, metavar="N", help="texts drawn of train and of test; 0: all")
     parser.add_argument("--epochs", type=float, metavar="N", help="as finetune chooses: three, or 400 updates if more")
+    parser.add_argument("--batch-size", type=int, default=16, metavar="N")
     parser.add_argument("--lr", type=float, default=5e-5)
     parser.add_argument("--max-length", type=int, default=256, metavar="N")
     parser.add_argument("--table", action="store_true", help="print what there is")
@@ -67,9 +68,10 @@ def measure(name: str, options: argparse.Namespace, notebook: Notebook) -> None:
             for rate in options.rates:
                 asked = {"set": name, "head": head, "rates": rate, "seed": seed, "rows": options.rows}
                 asked |= {"model": Path(options.model).name, "epochs": options.epochs, "lr": options.lr}
+                asked |= {"batch_size": options.batch_size}
                 if notebook.find(**asked) is None:
                     settings = [*HEADS[head], *rates_of(head, rate), f"document.max_length={options.max_length}"]
-                    settings += [f"optimizer.lr={options.lr}"]
+                    settings += [f"optimizer.lr={options.lr}", f"batches.batch_size={options.batch_size}"]
                     settings += [] if options.epochs is None else [f"budget.epochs={options.epochs}"]
                     found = in_fresh_process(run, files, options.model, settings, options.rows, seed)
                     notebook.add({**asked, **found})

@@ -9,7 +9,8 @@ from typing import Any
 
 def rows(path: str) -> list[dict[str, Any]]:
     """All rows of a file."""
-    return [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]
+    with Path(path).open(encoding="utf-8") as file:  # not splitlines, which cuts texts at U+2028 and others
+        return [json.loads(line) for line in file]
 
 
 def texts(path: str) -> list[str]:

@@ -1,6 +1,7 @@
 """Writing files so that nothing is ever half-written, and saying clearly why a file cannot be."""
 
 import errno
+import json
 import os
 import re
 import shutil
@@ -8,7 +9,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bertsmith.errors import UserError
 
@@ -29,8 +30,19 @@ _REASONS = {
     errno.ENAMETOOLONG: ("bad_path", "the path is too long"),
 }
 
+_OTHER_LINE_ENDS = str.maketrans({end: f"\\u{ord(end):04x}" for end in "\u0085\u2028\u2029"})
+
 LOCK = ".lock"
 """The file by which a process holds a folder alone; it stays behind, and means nothing by itself."""
+
+
+def json_line(values: Any, **how: Any) -> str:
+    """The values as JSON in one line, without its end, for whatever means to read lines.
+
+    Letters stay as they are, but what some readers (`str.splitlines`, JavaScript) take for the end of a
+    line is escaped. `how` goes to `json.dumps`.
+    """
+    return json.dumps(values, ensure_ascii=False, **how).translate(_OTHER_LINE_ENDS)
 
 
 @contextmanager

@@ -3,9 +3,12 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bertsmith.data import read_records, write_rows
 from bertsmith.errors import UserError
+from bertsmith.files import json_line
 
 ROWS = [
     {"text": '他说"好"，\n走了', "label": "1", "prediction": "正面", "confidence": 0.5},
@@ -43,6 +46,22 @@ def test_equal_rows_give_equal_bytes(tmp_path):
 def test_standard_output_is_json_lines(capsys):
     write_rows(Path("-"), ROWS)
     assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == ROWS
+
+
+@given(st.recursive(st.none() | st.floats(allow_nan=False) | st.text(), lambda x: st.dictionaries(st.text(), x)))
+def test_json_in_one_line_is_one_line_for_every_reader(value):
+    line = json_line(value)
+    assert len(line.splitlines()) == 1
+    assert json.loads(line) == value
+
+
+def test_a_text_with_another_alphabet_s_line_end_stays_one_row(tmp_path):
+    text = "one\u2028two\u0085three\u2029好"
+    write_rows(tmp_path / "out.jsonl", [{"text": text}])
+    (line,) = (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()
+    assert json.loads(line) == {"text": text}
+    (record,) = read_records(tmp_path / "out.jsonl", labels="none")
+    assert record.text == text
 
 
 @pytest.mark.parametrize(

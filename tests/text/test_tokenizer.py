@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoTokenizer, BertTokenizer
 
-from bertsmith.text import Tokenizer, unknown_share
+from bertsmith.text import Tokenizer, unknown_notes, unknown_share
 from bertsmith.text.wordpiece import bert_normalizer, wordpiece
 
 from .samples import NAMES, TEXTS, WORD_NAMES, vocab_folder
@@ -146,9 +146,17 @@ def test_decode_is_text_for_people():
 
 
 def test_the_share_of_unknown_tokens():
-    texts = LOWER.tokenize(["我吃", "鑫 我", ""])
+    texts = [made.token_ids for made in LOWER.tokenize(["我吃", "鑫 我", ""])]
     assert unknown_share(texts, LOWER) == 0.25
     assert unknown_share([], LOWER) == 0.0
+
+
+def test_much_that_is_unknown_is_said():
+    (made,) = LOWER.tokenize(["鑫我"])
+    (note,) = unknown_notes("train", [made.token_ids], LOWER)
+    assert note.startswith("train: 50 % of the tokens are unknown to the vocabulary")
+    few = np.array([LOWER.special.unk, *[made.token_ids[1]] * 99])
+    assert unknown_notes("train", [few], LOWER) == ()
 
 
 def test_the_fingerprint_tells_tokenizers_apart():

@@ -15,7 +15,6 @@ from bertsmith.training import Ranks, joined_ranks
 from . import toy
 from .toy import log_lines
 
-
 THREADS_LEFT = """
 from pathlib import Path
 

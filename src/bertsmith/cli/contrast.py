@@ -177,7 +177,7 @@ def show_rehearsal(recipe: "ContrastRecipe", *, as_json: bool) -> None:
 def print_summary(summary: dict[str, Any]) -> None:
     """Print the outcome for people."""
     for split in ("dev", "test"):
-        if split in summary:
+        if summary.get(split):
             values = "  ".join(f"{name} {value:.4f}" for name, value in summary[split].items())
             print(f"{split:5} {values}")
     cut = summary["truncated"]

@@ -1,6 +1,5 @@
 """What the commands print: one JSON object on stdout, or text for people."""
 
-import json
 import math
 import os
 import sys
@@ -8,11 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from bertsmith.errors import UserError
+from bertsmith.files import json_line
 
 
 def print_json(values: Mapping[str, Any]) -> None:
     """Print one JSON object on stdout, in one line; NaN becomes null."""
-    print(json.dumps(without_nan(values), ensure_ascii=False, allow_nan=False), flush=True)
+    print(json_line(without_nan(values), allow_nan=False), flush=True)
 
 
 def to_stderr(text: str) -> None:

@@ -12,7 +12,7 @@ from bertsmith.data.compression import ByteSink, compressing
 from bertsmith.data.formats import STREAM, Format, kind_of
 from bertsmith.data.parquet import write_parquet
 from bertsmith.data.record import refusal
-from bertsmith.files import atomic_path, writing
+from bertsmith.files import atomic_path, json_line, writing
 
 Row = Mapping[str, Any]
 
@@ -66,7 +66,7 @@ def _lines(kind: Format, rows: Iterable[Row], name: str) -> Iterator[str]:
 
 
 def _json_lines(rows: Iterable[Row]) -> Iterator[str]:
-    return (json.dumps(dict(row), ensure_ascii=False, default=str) + "\n" for row in rows)
+    return (json_line(dict(row), default=str) + "\n" for row in rows)
 
 
 def _table_lines(rows: Iterable[Row], name: str, line: Any) -> Iterator[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from bertsmith.experiments.course import read_course
 from bertsmith.experiments.places import COURSE, OUTCOME, OUTPUT, TRIAL
 from bertsmith.experiments.trial import Evaluation, Outcome, Trial
-from bertsmith.files import write_text
+from bertsmith.files import json_line, write_text
 
 PROGRAM = (sys.executable, "-m", "bertsmith.experiments.worker")
 """What runs a trial; it is given the folder."""
@@ -31,7 +31,7 @@ class Child:
         self._course: tuple[Evaluation, ...] = ()
         folder.mkdir(parents=True, exist_ok=True)
         (folder / OUTCOME).unlink(missing_ok=True)
-        write_text(folder / TRIAL, json.dumps(trial.model_dump(mode="json"), ensure_ascii=False) + "\n")
+        write_text(folder / TRIAL, json_line(trial.model_dump(mode="json")) + "\n")
         with (folder / OUTPUT).open("wb") as output:
             self._process = subprocess.Popen(
                 [*program, str(folder)],

@@ -7,7 +7,7 @@ from pathlib import Path
 from bertsmith.config import parse_config
 from bertsmith.errors import UserError
 from bertsmith.experiments.trial import Outcome
-from bertsmith.files import write_text, writing
+from bertsmith.files import json_line, write_text, writing
 
 
 class Journal:
@@ -32,7 +32,7 @@ class Journal:
 
     def add(self, outcome: Outcome) -> None:
         """Append a line."""
-        line = json.dumps(outcome.told, ensure_ascii=False)
+        line = json_line(outcome.told)
         with writing(self._path), self._path.open("a", encoding="utf-8") as file:
             file.write(f"{line}\n")
 

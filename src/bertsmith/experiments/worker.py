@@ -22,7 +22,7 @@ from bertsmith.experiments.places import COURSE, OUTCOME, SPLITS, TRIAL
 from bertsmith.experiments.rows import read_stored
 from bertsmith.experiments.said import Said, write_said
 from bertsmith.experiments.trial import Outcome, Trial
-from bertsmith.files import write_text
+from bertsmith.files import json_line, write_text
 from bertsmith.recipes import LOG, FinetuneResult, finetune, finish_folder, save_bundle
 from bertsmith.training import LogFile, progress_listener
 
@@ -50,7 +50,7 @@ def work(folder: Path, *, keep: Keep | None = None) -> Outcome:
         traceback.print_exc()
         outcome = blank.but(status="failed", error=f"{type(error).__name__}: {error}", code="bug")
     outcome = outcome.but(seconds=round(time.perf_counter() - began, 3), course=read_course(folder / COURSE))
-    write_text(folder / OUTCOME, json.dumps(outcome.told, ensure_ascii=False) + "\n")
+    write_text(folder / OUTCOME, json_line(outcome.told) + "\n")
     return outcome
 
 

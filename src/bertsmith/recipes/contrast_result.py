@@ -76,6 +76,7 @@ class ContrastResult:
         """The object `contrast --json` prints, without `out`."""
         last, result = self.last, self.last.training
         return {
+            "dev": {},
             **{name: dict(measured.metrics) for name, measured in last.measured.items()},
             "method": last.stage.method,
             "train_texts": len(last.read.ids),

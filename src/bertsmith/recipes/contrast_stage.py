@@ -20,6 +20,7 @@ from bertsmith.sentences.contrasting import EachText, ItemUpdates, Reader
 from bertsmith.sentences.items import Items
 from bertsmith.sentences.learner import SentenceLearner, differences_by_dropout
 from bertsmith.sentences.simbert import SourceAndTarget
+from bertsmith.text import unknown_notes
 from bertsmith.training import ParameterGroup, TrainingResult, parameter_groups, require_metric
 
 
@@ -156,7 +157,7 @@ def _read(stage: Stage, items: Items, bundle: SentenceBundle) -> tuple[ReadTexts
             f"train: {cut:,} of {len(read.ids):,} texts are longer than {limit} tokens; the beginning is read, "
             f"{read.truncated.tokens:,} tokens are lost"
         )
-    return read, tuple(notes)
+    return read, (*notes, *unknown_notes("train", read.ids, bundle.tokenizer))
 
 
 def _reader(stage: Stage, read: ReadTexts, seed: int) -> Reader:

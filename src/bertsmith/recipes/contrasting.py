@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from bertsmith.errors import UserError
-from bertsmith.files import write_text
+from bertsmith.files import json_line, write_text
 from bertsmith.recipes.contrast_data import ItemSplits, read_item_splits
 from bertsmith.recipes.contrast_result import ContrastResult, StageResult
 from bertsmith.recipes.contrast_schema import ContrastRecipe, Stage
@@ -183,7 +183,7 @@ class _Course:
     def _keep(self, folder: Path, run: StageRun, result: StageResult) -> None:
         if self.ranks.leads:
             save_sentence_bundle(run.kept, folder)
-            write_text(folder / DONE, json.dumps(result.summary(), ensure_ascii=False) + "\n")
+            write_text(folder / DONE, json_line(result.summary()) + "\n")
         self.ranks.from_leader(None)
         self._take(folder)
 

@@ -1,9 +1,11 @@
 """A fine-tuning run ready to train: model on its device, texts as examples, what should be said."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
+from jaxtyping import Integer
 
 from bertsmith.finetuning import (
     Answers,
@@ -26,6 +28,7 @@ from bertsmith.recipes.stages import run_identity
 from bertsmith.recipes.start import Beginning, begin
 from bertsmith.recipes.teacher import Teacher, Views, load_teacher
 from bertsmith.recipes.tricks import Calibrated, calibrated, trick_notes
+from bertsmith.text import unknown_notes
 from bertsmith.training import (
     Listener,
     Noticed,
@@ -140,6 +143,10 @@ class PreparedRun:
         return measured, found
 
 
+def _token_ids(prepared: Prepared) -> Iterator[Integer[np.ndarray, "_"]]:
+    return (sequence.token_ids for reading in prepared.readings for sequence in reading.sequences)
+
+
 def prepared_run(
     recipe: FinetuneRecipe, splits: Splits, device: torch.device, *, beginning: Beginning | None = None
 ) -> PreparedRun:
@@ -169,6 +176,7 @@ def prepared_run(
         *_put_pooler(model, beginning),
         *how.notes,
         *reading_notes(prepared, how),
+        *unknown_notes("train", _token_ids(prepared["train"]), tokenizer),
         *(note for name, rows in splits.named().items() for note in answers.notes(name, rows.records)),
     )
     model.to(device)

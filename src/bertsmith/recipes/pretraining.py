@@ -37,7 +37,7 @@ from bertsmith.recipes.pretrain_result import PretrainResult
 from bertsmith.recipes.pretraining_schema import PretrainRecipe
 from bertsmith.recipes.schema import recipe_yaml, without_free
 from bertsmith.recipes.start import Beginning, begin
-from bertsmith.text import Tokenizer
+from bertsmith.text import Tokenizer, unknown_notes
 from bertsmith.text.similar import SimilarTokens
 from bertsmith.training import (
     Listener,
@@ -59,6 +59,8 @@ from bertsmith.training import (
 VOCABULARY, SHARDS, HELD_OUT = "vocabulary", "shards", "held-out"
 TOKEN_VECTORS = "token-vectors.npz"
 GENERATOR = "generator"
+LOOKED_AT = 1_000_000
+"""Tokens of the corpus that are looked at for what the vocabulary does not know."""
 
 
 def pretrain(
@@ -230,7 +232,8 @@ def _prepared_run(
         head_notes = load_heads(model, beginning.heads)
         updates = _updates(corpus, recipe)
         heldout = heldout_texts(heldout_shards, corpus, recipe)
-        notes = (*beginning.notes, *learned, *head_notes, *heldout.notes, *_exclusion(recipe, shards))
+        strange = unknown_notes("corpus", [shards.read(0, min(shards.tokens, LOOKED_AT)).token_ids], corpus.tokenizer)
+        notes = (*beginning.notes, *learned, *head_notes, *heldout.notes, *strange, *_exclusion(recipe, shards))
         for note in notes:
             voice(note)
         model.to(device)

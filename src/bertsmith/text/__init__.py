@@ -10,7 +10,7 @@ from bertsmith.text.surgery import (
     respell,
 )
 from bertsmith.text.tokenized import SpecialTokens, Tokenized
-from bertsmith.text.tokenizer import Tokenizer, unknown_share
+from bertsmith.text.tokenizer import Tokenizer, unknown_notes, unknown_share
 from bertsmith.text.vocabulary import train_vocabulary
 from bertsmith.text.words import ChineseSegmenter, LatinSegmenter, Segmenter, SegmenterConfig, word_spans
 
@@ -30,6 +30,7 @@ __all__ = [
     "prune_vocabulary",
     "respell",
     "train_vocabulary",
+    "unknown_notes",
     "unknown_share",
     "word_spans",
 ]

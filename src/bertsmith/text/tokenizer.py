@@ -1,10 +1,11 @@
 """Characters -> token ids with their places in the text, and back."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Integer
 from tokenizers.normalizers import BertNormalizer
 
 from bertsmith.batch.example import Example
@@ -18,6 +19,8 @@ from bertsmith.text.template import Template, read_template
 from bertsmith.text.tokenized import SpecialTokens, Tokenized
 from bertsmith.text.wordlevel import WordLookup
 
+MUCH_UNKNOWN = 0.01
+"""Share of unknown tokens that is worth saying."""
 _SPACE_BESIDE_CHINESE = re.compile(rf"(?<=[{HAN}，。！？；：、]) | (?=[{HAN}，。！？；：、])")
 
 
@@ -128,11 +131,24 @@ class Tokenizer:
         save_folder(self.definition, Path(folder))
 
 
-def unknown_share(texts: Sequence[Tokenized], tokenizer: Tokenizer) -> float:
-    """The share of tokens the vocabulary does not know, over all texts; 0 where there are no tokens."""
-    total = sum(len(text) for text in texts)
-    unknown = sum(int((text.token_ids == tokenizer.special.unk).sum()) for text in texts)
+def unknown_share(texts: Iterable[Integer[np.ndarray, "_"]], tokenizer: Tokenizer) -> float:
+    """The share of tokens the vocabulary does not know, over the token ids of all texts; 0 where there are none."""
+    total = unknown = 0
+    for token_ids in texts:
+        total += len(token_ids)
+        unknown += int((token_ids == tokenizer.special.unk).sum())
     return unknown / total if total else 0.0
+
+
+def unknown_notes(name: str, texts: Iterable[Integer[np.ndarray, "_"]], tokenizer: Tokenizer) -> tuple[str, ...]:
+    """What to say where more than `MUCH_UNKNOWN` of the tokens are unknown: the model cannot tell them apart."""
+    share = unknown_share(texts, tokenizer)
+    if share <= MUCH_UNKNOWN:
+        return ()
+    return (
+        f"{name}: {100 * share:.2g} % of the tokens are unknown to the vocabulary, which the model cannot tell apart; "
+        "take a model made for this language and script, or add tokens (bertsmith vocabulary extend)",
+    )
 
 
 def _unspaced(definition: Definition) -> BertNormalizer:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from bertsmith.files import write_text, writing
+from bertsmith.files import json_line, write_text, writing
 from bertsmith.training.events import Counted, Evaluated, Event, Started, Updated
 
 
@@ -31,7 +31,7 @@ class LogFile:
 
     def _append(self, values: dict[str, Any]) -> None:
         with writing(self._path), self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(values, ensure_ascii=False) + "\n")
+            file.write(json_line(values) + "\n")
 
     def _lines_before(self, start: Started) -> list[str]:
         if start.step == 0 or not self._path.exists():
