@@ -298,7 +298,8 @@ def search(scale: Scale) -> Case:
             *(Contender("faiss", kind) for kind in ("exact", "ivf-int8", "hnsw")),
         ),
         options={"top": 10, "single": scale.of(5, 200, 200), "max_length": 32},
-        **scale.limits,
+        rounds=scale.of(1, 3, 1),  # each builds anew: hours for a million
+        patience=scale.limits["patience"],
     )
 
 

@@ -187,7 +187,7 @@ class Maker:
         else:
             lines = distinct_lines(self.data, CORPORA if part == "train" else (HELD_OUT,), count)
         bundle = load_sentence_bundle(
-            self.model, pooling="mean", normalize=True, max_length=self.options["max_length"], precision="float32"
+            self.model, pooling="mean", normalize=True, max_length=self.options["max_length"]
         )
         np.save(path.with_suffix(".npy"), bundle.encode(lines, device=torch.device("cpu")).vectors)
         path.with_suffix(".txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -237,7 +237,7 @@ def distinct_lines(data: Path, names: Iterable[str], count: int) -> list[str]:
 def read_conll(path: Path) -> list[tuple[list[str], list[str]]]:
     """Sentences of words with tags."""
     blocks = path.read_text(encoding="utf-8").strip().split("\n\n")
-    rows = [[line.split() for line in block.splitlines() if line.strip()] for block in blocks]
+    rows = [[line.split() for line in block.split("\n") if line.strip()] for block in blocks]
     return [([cells[0] for cells in row], [cells[-1] for cells in row]) for row in rows]
 
 
