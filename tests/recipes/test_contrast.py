@@ -44,17 +44,26 @@ def test_methods_are_recipes_and_can_be_written_and_read(method, tmp_path):
     assert made.batches.window == 1  # negatives are drawn at random, not by their length
 
 
-def test_the_values_of_the_papers():
-    assert recipe("simcse").loss == InBatch(temperature=0.05)
-    assert (recipe("simcse").optimizer.lr, recipe("simcse").max_length, recipe("simcse").dropout) == (3e-5, 32, 0.1)
-    su = recipe("simcse-su")
+@pytest.mark.parametrize(("width", "rates"), [(256, [2e-4, 2e-4]), (768, [3e-5, 2e-5])])
+def test_narrow_encoders_learn_at_a_higher_rate_in_every_stage(width, rates, tmp_path):
+    (tmp_path / "config.json").write_text(f'{{"hidden_size": {width}}}')
+    given = {**START, "start": {"model": str(tmp_path)}, "then": ["cosent"]}
+    recipe = contrast_recipe(method="simcse", given=given)
+    assert [recipe.optimizer.lr, recipe.then[0].optimizer.lr] == rates
+    assert contrast_recipe(method="simcse", given=given, settings=["optimizer.lr=0.5"]).optimizer.lr == 0.5
+
+
+def test_the_values_of_the_papers(tmp_path):
+    (tmp_path / "config.json").write_text('{"hidden_size": 768}')
+    made = {name: recipe(name, start={"model": str(tmp_path)}) for name in ("simcse", "simcse-su", "simbert", "cosent")}
+    simcse, su, simbert, cosent = made.values()
+    assert simcse.loss == InBatch(temperature=0.05)
+    assert (simcse.optimizer.lr, simcse.max_length, simcse.dropout) == (3e-5, 32, 0.1)
     assert su.loss == AllPairs(scale=20)
     assert (su.optimizer.lr, su.batches.batch_size, su.dropout, su.data.sample) == (1e-5, 64, 0.3, 10_000)
-    simbert = recipe("simbert")
     assert simbert.loss == AllPairs(scale=30)
     assert (simbert.optimizer.lr, simbert.optimizer.weight_decay, simbert.max_length) == (2e-6, 0.01, 32)
     assert simbert.generation is not None
-    cosent = recipe("cosent")
     assert (cosent.loss.scale, cosent.batches.batch_size, cosent.budget.epochs) == (20, 32, 5)
 
 

@@ -77,7 +77,7 @@ def contrast(
     batch_size
         Items in one update; all of them are each other's negatives, in the memory of a few.
     lr
-        Peak learning rate.
+        Peak learning rate (the method's; 2e-4 for encoders narrower than 384, such as tiny-zh).
     max_length
         Tokens read of one training text, special tokens included.
     dropout

@@ -19,7 +19,7 @@ RECIPE: dict[str, Any] = {
     "start": {"model": "tiny-zh"},
     "optimizer": {"lr": 3e-4},
     "budget": {"epochs": 30},
-    "selection": {"every": 40},
+    "selection": {"every": 40, "keep": "best"},
     "threads": 1,
 }
 """More and faster than SimBERT's own course, which has millions of groups; here there are some two hundred."""

@@ -81,7 +81,7 @@ METHODS: dict[str, Method] = {
             "batches": _batches(64),
             "optimizer": _constant(2e-6, weight_decay=0.01),
             "budget": {"epochs": 3},
-            "selection": {"metric": "auto"},
+            "selection": {"metric": "auto", "keep": "last"},  # dev measures finding; writing learns on after it
         },
         "cls",
         "groups of similar sentences; the model also writes new ones (Su 2020, kexue.fm/archives/7427)",
@@ -169,3 +169,5 @@ METHODS: dict[str, Method] = {
 
 FROM_RANDOM_WEIGHTS: dict[str, Any] = {"optimizer": {"lr": 1e-3}}
 """What replaces the defaults when nothing was pre-trained."""
+FOR_NARROW_ENCODERS: dict[str, Any] = {"optimizer": {"lr": 2e-4}}
+"""What replaces the defaults of every method for narrow checkpoints: the papers' rates are for wide ones (LOG.md)."""

@@ -14,8 +14,8 @@ from bertsmith.errors import UserError
 from bertsmith.features import Features
 from bertsmith.losses import AnyVectorLoss, InBatch, PairClasses
 from bertsmith.pretraining.corruption import Corruption
-from bertsmith.recipes.contrast_methods import FROM_RANDOM_WEIGHTS, METHODS
-from bertsmith.recipes.schema import Start, merged, read_yaml
+from bertsmith.recipes.contrast_methods import FOR_NARROW_ENCODERS, FROM_RANDOM_WEIGHTS, METHODS
+from bertsmith.recipes.schema import Start, is_narrow, merged, read_yaml
 from bertsmith.training import (
     AdamW,
     Averaging,
@@ -173,8 +173,9 @@ def contrast_recipe(
         below = merged(below, {"start": {"model": None, "encoder": None}})
     above = with_settings({"start": {}, **merged(below, given)}, settings)
     random = isinstance(above["start"], Mapping) and bool(above["start"].get("encoder"))
-    chosen = merged(_defaults(name, random=random), {**above, "method": name})
-    then = [_stage(values, chosen) for values in chosen.get("then") or ()]
+    usual = FOR_NARROW_ENCODERS if is_narrow(above["start"]) else {}
+    chosen = merged(_defaults(name, FROM_RANDOM_WEIGHTS if random else usual), {**above, "method": name})
+    then = [_stage(values, chosen, usual) for values in chosen.get("then") or ()]
     return parse_config(ContrastRecipe, {**chosen, "then": then}, where=str(file) if file else None)
 
 
@@ -182,19 +183,18 @@ _OF_THE_RUN = {"start", "data", *(set(ContrastRecipe.model_fields) - set(Stage.m
 """What stays when another method is chosen than the file's."""
 
 
-def _stage(values: Any, first: Mapping[str, Any]) -> dict[str, Any]:
+def _stage(values: Any, first: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:
     """A later stage; it learns from the files of the first unless it names its own."""
     if isinstance(values, str):
         values = {"method": values}
     if not isinstance(values, Mapping):
         raise UserError(f"a stage of `then` holds fields and values, found {values!r:.60}", code="bad_setting")
     shared = {"data": {**first.get("data", {}), "sample": None}}
-    return merged(merged(shared, _defaults(values.get("method"), random=False)), dict(values))
+    return merged(merged(shared, _defaults(values.get("method"), usual)), dict(values))
 
 
-def _defaults(method: Any, *, random: bool) -> dict[str, Any]:
+def _defaults(method: Any, usual: Mapping[str, Any]) -> dict[str, Any]:
     if method not in METHODS:
         told = "give --method" if method is None else f"--method {method}: there is none"
         raise UserError(f"{told}; there are {', '.join(METHODS)}", code="bad_usage")
-    defaults = METHODS[method].defaults
-    return merged(defaults, FROM_RANDOM_WEIGHTS) if random else dict(defaults)
+    return merged(METHODS[method].defaults, usual)
