@@ -186,9 +186,7 @@ class Maker:
             lines = self._writer("vectors", part).texts("zh-short", count)
         else:
             lines = distinct_lines(self.data, CORPORA if part == "train" else (HELD_OUT,), count)
-        bundle = load_sentence_bundle(
-            self.model, pooling="mean", normalize=True, max_length=self.options["max_length"]
-        )
+        bundle = load_sentence_bundle(self.model, pooling="mean", normalize=True, max_length=self.options["max_length"])
         np.save(path.with_suffix(".npy"), bundle.encode(lines, device=torch.device("cpu")).vectors)
         path.with_suffix(".txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
         return {"path": str(path.with_suffix(".npy")), "texts": len(lines), "real": self.data is not None}
