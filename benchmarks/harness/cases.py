@@ -298,7 +298,7 @@ def search(scale: Scale) -> Case:
             *(Contender("faiss", kind) for kind in ("exact", "ivf-int8", "hnsw")),
         ),
         options={"top": 10, "single": scale.of(5, 200, 200), "max_length": 32},
-        rounds=scale.of(1, 3, 1),  # each builds anew: hours for a million
+        rounds=scale.of(1, 3, 3),  # each builds anew
         patience=scale.limits["patience"],
     )
 
