@@ -184,7 +184,7 @@ def fine_tuning(scale: Scale) -> Iterator[Case]:
             about=f"{count:,} labelled texts ({kind}), {model}, one epoch, {batch} an update, pooler and linear head",
             task="finetune",
             model=model,
-            sources={"train": Source(kind, count), "test": Source(kind, scale.of(16, 256, 1000), "test")},
+            sources={"train": Source(kind, count), "test": Source(kind, scale.of(16, min(count, 256), 1000), "test")},
             contenders=TUNERS,
             options={
                 "batch_size": batch,
@@ -367,21 +367,21 @@ def quality_of_encoding(scale: Scale) -> Case:
 
 def quality_of_training(scale: Scale) -> Iterator[Case]:
     """Whole trainings over seeds: does bfloat16 reach what float32 reaches?"""
-    sets: Sequence[tuple[str, str, str, dict[str, Any]]] = (
-        ("trec", "trec", "minilm", {"batch_size": 32, "lr": 5e-5, "epochs": 3, "max_length": 128}),
-        ("sst2", "en-sentences", "minilm", {"batch_size": 32, "lr": 5e-5, "epochs": 3, "max_length": 128}),
-        ("imdb", "documents", "minilm", {"batch_size": 16, "lr": 5e-5, "epochs": 3, "max_length": 256}),
-        ("thucnews", "zh-short", "tiny-zh", {"batch_size": 64, "lr": 3e-4, "epochs": 3, "max_length": 64}),
+    sets: Sequence[tuple[str, str, str, int, dict[str, Any]]] = (
+        ("trec", "trec", "minilm", 0, {"batch_size": 32, "lr": 5e-5, "epochs": 3, "max_length": 128}),
+        ("sst2", "en-sentences", "minilm", 0, {"batch_size": 32, "lr": 5e-5, "epochs": 3, "max_length": 128}),
+        ("imdb", "documents", "minilm", 1500, {"batch_size": 16, "lr": 5e-5, "epochs": 3, "max_length": 256}),
+        ("thucnews", "zh-short", "tiny-zh", 10_000, {"batch_size": 64, "lr": 3e-4, "epochs": 3, "max_length": 64}),
     )
-    for name, kind, model, options in sets:
+    for name, kind, model, count, options in sets:
         yield Case(
             name=f"quality-{name}",
             about=f"{model} fine-tuned on {name}, {options['epochs']} epochs, a seed each round: test accuracy",
             task="finetune",
             model=model,
             sources={
-                "train": Source(kind, 1500 if name == "imdb" else 0),
-                "test": Source(kind, 1500 if name == "imdb" else 0, "test"),
+                "train": Source(kind, count),
+                "test": Source(kind, count, "test"),
             },
             contenders=(
                 Contender("bertsmith", HALF),

@@ -6,8 +6,8 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -107,11 +107,9 @@ class Turns:
     def taken(self) -> list[Entry]:
         """Every setting with its measures."""
         self.scratch.mkdir(parents=True, exist_ok=True)
-        began = time.perf_counter()
         with ExitStack() as stack:
-            processes = (
-                {} if self.case.each else {id(group): self._started(group[0], group[1], stack) for group in self.groups}
-            )
+            processes = {} if self.case.each else self._all_started(stack)
+            began = time.perf_counter()
             for number in range(self.case.rounds):
                 if number >= 2 and time.perf_counter() - began > self.case.patience:
                     break
@@ -119,7 +117,7 @@ class Turns:
         self._compare()
         return [entry for _, entries in self.groups for entry in entries]
 
-    def _round(self, number: int, processes: Mapping[int, Process | None]) -> None:
+    def _round(self, number: int, processes: Mapping[int, Process]) -> None:
         turn = number % max(1, len(self.groups))
         for group in (*self.groups[turn:], *self.groups[:turn]):
             contender, entries = group
@@ -139,18 +137,33 @@ class Turns:
         """One measure of one setting, in a process of its own where a case wants that."""
         wanted = self.case.reference is not None and number == 0
         ask = Ask(entry.setting, number, str(self._vectors(entry)) if wanted else None)
-        with ExitStack() as stack:
+        with ExitStack() as stack, self._missing_told([entry]):
             if process is None:
-                process = self._started(contender, [entry], stack)
-            if process is None:
-                return
-            try:
-                entry.measures.append(process.run(ask))
-            except Failed as failure:
-                self._miss([entry], str(failure))
+                process = stack.enter_context(self._process(contender))
+            entry.measures.append(process.run(ask))
 
-    def _started(self, contender: Contender, entries: list[Entry], stack: ExitStack) -> Process | None:
-        """A process, or None where the system is missing, which its rows then say."""
+    def _all_started(self, stack: ExitStack) -> dict[int, Process]:
+        """A process for every group, all of which get ready at the same time; the rows of a missing one say so."""
+        found = {}
+        for group in self.groups:
+            with self._missing_told(group[1]):
+                found[id(group)] = stack.enter_context(self._process(group[0]))
+        for group in self.groups:
+            if id(group) in found:
+                with self._missing_told(group[1]):
+                    found[id(group)].wait()
+        return found
+
+    @contextmanager
+    def _missing_told(self, entries: list[Entry]) -> Iterator[None]:
+        """What a system lacks is written into its rows."""
+        try:
+            yield
+        except (Missing, Failed) as reason:
+            self._miss(entries, str(reason))
+
+    def _process(self, contender: Contender) -> Process:
+        """A system beginning to get ready."""
         files = {name: source["path"] for name, source in self.facts["sources"].items()}
         job = Job(
             system=contender.system,
@@ -161,11 +174,7 @@ class Turns:
             threads=self.site.threads,
             device=self.site.device,
         )
-        try:
-            return stack.enter_context(Process(self.site.interpreters, job))
-        except (Missing, Failed) as reason:
-            self._miss(entries, str(reason))
-            return None
+        return Process(self.site.interpreters, job)
 
     def _miss(self, entries: list[Entry], reason: str) -> None:
         last = without_folders(reason.strip().splitlines()[-1])

@@ -41,11 +41,12 @@ class Interpreters:
 
 
 class Process:
-    """One system, ready to run rounds; use it as a context."""
+    """One system, which gets ready by itself and then runs rounds; use it as a context."""
 
     def __init__(self, interpreters: Interpreters, job: Job) -> None:
         command = [str(interpreters.of(job.system)), "-m", "harness.child"]
         self.job = job
+        self._ready = False
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -58,9 +59,6 @@ class Process:
     def __enter__(self) -> "Process":
         try:
             self._send(written(self.job))
-            answer = self._answer()
-            if answer.missing is not None:
-                raise Missing(answer.missing)
         except BaseException:
             self.close(at_once=True)
             raise
@@ -69,12 +67,27 @@ class Process:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.close(at_once=kind is not None)
 
+    def wait(self) -> None:
+        """Until it is ready.
+
+        Raises:
+            Missing: the system cannot be measured here.
+            Failed: it could not get ready.
+        """
+        if not self._ready:
+            answer = self._answer()
+            if answer.missing is not None:
+                raise Missing(answer.missing)
+            self._ready = True
+
     def run(self, ask: Ask) -> Measure:
         """One round.
 
         Raises:
+            Missing: the system cannot be measured here.
             Failed: the system could not do it.
         """
+        self.wait()
         self._send(written(ask))
         measure = self._answer().measure
         assert measure is not None

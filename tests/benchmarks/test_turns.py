@@ -27,14 +27,20 @@ class Fake:
     """A process that takes as long as its setting says."""
 
     asked: ClassVar[list[tuple[str, int, object]]] = []
+    made: ClassVar[list[str]] = []
+    waits: ClassVar[list[int]] = []
 
     def __init__(self, interpreters: Interpreters, job: Job) -> None:
         self.job = job
+        self.made.append(job.system)
 
     def __enter__(self) -> "Fake":
+        return self
+
+    def wait(self) -> None:
+        self.waits.append(len(self.made))
         if self.job.system == "gone":
             raise Missing("not installed")
-        return self
 
     def __exit__(self, *_: object) -> None:
         pass
@@ -52,7 +58,7 @@ class Fake:
 @pytest.fixture
 def turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(measuring, "Process", Fake)
-    Fake.asked = []
+    Fake.asked, Fake.made, Fake.waits = [], [], []
     site = Site(tmp_path, Interpreters(), threads=1)
     return lambda case, **more: Turns(case, Site(**{**vars(site), **more}), FACTS, lambda _: None)
 
@@ -65,6 +71,12 @@ def test_systems_take_turns_and_slow_settings_drop_out(turns) -> None:
         *[("bertsmith", 2, None), ("peer", 2, 1)],
     ]
     assert [len(entry.measures) for entry in entries] == [3, 3, 1]
+
+
+def test_all_get_ready_at_the_same_time(turns) -> None:
+    turns(CASE).taken()
+    assert Fake.made == ["bertsmith", "peer"]
+    assert Fake.waits == [2, 2]  # both were begun before either was waited for
 
 
 def test_no_patience_means_two_rounds(turns) -> None:
