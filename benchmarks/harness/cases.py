@@ -87,6 +87,7 @@ def all_cases(mode: Mode) -> list[Case]:
         startup(scale),
         quality_of_encoding(scale),
         *(quality_of_training(scale) if mode == "full" else ()),
+        *(memory_of_training() if mode == "full" else ()),
     ]
     return [quick(case) for case in cases] if mode == "quick" else cases
 
@@ -393,4 +394,22 @@ def quality_of_training(scale: Scale) -> Iterator[Case]:
             rounds=scale.of(1, 3, 5),
             patience=scale.limits["patience"],
             needs=("data",) + (("model",) if model == "minilm" else ()),
+        )
+
+
+def memory_of_training() -> Iterator[Case]:
+    """Two updates on nothing but texts of 512 tokens: what an update needs, in large sizes too."""
+    for size, batch, most in (("base", 32, 8), ("large", 16, 16)):
+        source = Source("full-length", 2 * batch)
+        yield Case(
+            name=f"memory-{size}",
+            about=f"{2 * batch} texts of 512 tokens, {batch} an update, BERT-{size} (21,128 tokens), activations "
+            f"recomputed: fine-tuned in {most} GB?",
+            task="finetune",
+            model=f"bert-{size}",
+            sources={"train": source, "test": Source("full-length", 4, "test")},
+            contenders=(Contender("bertsmith", HALF), Contender("bertsmith", WHOLE), Contender("transformers", HALF)),
+            options={"batch_size": batch, "lr": 5e-5, "epochs": 1, "max_length": 512, "activations": "recomputed"},
+            goals=(Limit(HALF, "peak MB", at_most=most * 1000), Limit(WHOLE, "peak MB", at_most=most * 1000)),
+            rounds=1,
         )

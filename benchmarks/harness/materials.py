@@ -30,9 +30,16 @@ SHAPES = {
     "mini-zh": {"num_layers": 6, "hidden_size": 384, "num_heads": 12, "intermediate_size": 1536},
     "base-zh": {"num_layers": 12, "hidden_size": 768, "num_heads": 12, "intermediate_size": 3072},
     "tiny-4x256": {"num_layers": 4, "hidden_size": 256, "num_heads": 4, "intermediate_size": 1024},
+    "bert-base": {"num_layers": 12, "hidden_size": 768, "num_heads": 12, "intermediate_size": 3072},
+    "bert-large": {"num_layers": 24, "hidden_size": 1024, "num_heads": 16, "intermediate_size": 4096},
 }
+ROWS = {"bert-base": 21_128, "bert-large": 21_128}
+"""Rows of the token table where they are more than the vocabulary has: those of bert-base-chinese."""
 QUICK = {"num_layers": 2, "hidden_size": 64, "num_heads": 2, "intermediate_size": 128}
 """In place of all of these, to see that everything runs."""
+
+JOINED = 8
+"""Documents in a text of full length: some of them are short."""
 
 SENTIMENT = {"0": "neg", "1": "pos"}
 CORPORA = ("zh_mixed_part1.txt.xz", "zh_mixed_part2.txt.xz", "zh_cctv_news_202209_202509.txt.gz")
@@ -99,7 +106,8 @@ class Maker:
         if not (folder / "modules.json").exists():
             tokenizer = Tokenizer.from_folder(resolve(CHINESE))
             shape = QUICK if self.options["quick"] else SHAPES[name]
-            encoder = new_encoder(EncoderConfig(vocab_size=tokenizer.vocab_size, **shape), seed=0)
+            rows = tokenizer.vocab_size if self.options["quick"] else ROWS.get(name, tokenizer.vocab_size)
+            encoder = new_encoder(EncoderConfig(vocab_size=rows, **shape), seed=0)
             tokenizer.save(folder)
             save_checkpoint(folder, encoder, family="bert", heads={})
             save_sentence_bundle(load_sentence_bundle(folder, pooling="mean", normalize=True), folder)
@@ -120,6 +128,8 @@ class Maker:
         if kind == "mixed":
             texts = writer.texts("en-sentences", count)
             texts[::16] = writer.texts("documents", len(texts[::16]))
+        elif kind == "full-length":
+            texts = [" ".join(writer.texts("documents", JOINED)) for _ in range(count)]
         else:
             texts = writer.texts(kind, count)
         return [(text, "ab"[row % 2]) for row, text in enumerate(texts)]
@@ -216,10 +226,13 @@ class Maker:
 
 
 def real(kind: str, part: str, data: Path) -> Labelled:
-    """The texts of a labelled set; `mixed` is a review among fifteen sentences."""
+    """The texts of a labelled set; `mixed` is a review among fifteen sentences, `full-length` several in one."""
     if kind == "mixed":
         short, long = real("en-sentences", part, data), real("documents", part, data)
         return [long[row // 16 % len(long)] if row % 16 == 0 else text for row, text in enumerate(short)]
+    if kind == "full-length":
+        long = real("documents", part, data)
+        return [(" ".join(text for text, _ in long[row : row + JOINED]), long[row][1]) for row in range(len(long))]
     found = {"zh-short": sets.THUCNEWS, "en-sentences": sets.SST2, "documents": sets.IMDB, "trec": sets.TREC}[kind]
     texts = found.read(data, part)
     names = SENTIMENT if kind == "en-sentences" else {}

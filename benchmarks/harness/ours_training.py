@@ -67,6 +67,7 @@ def tuning(job: Job, **more: Any) -> FinetuneRecipe:
         "budget": {"epochs": options["epochs"]},
         "selection": {"keep": "last"},
         "precision": job.way,
+        "activations": options.get("activations", "kept"),
         "device": job.device,
     }
     return finetune_recipe(given={**given, **more})

@@ -104,6 +104,7 @@ def arguments(job: Job, ask: Ask, scratch: str) -> TrainingArguments:
         output_dir=scratch,
         use_cpu=job.device == "cpu",
         bf16=job.way == "bfloat16",
+        gradient_checkpointing=job.options.get("activations") == "recomputed",
         per_device_train_batch_size=job.options["batch_size"],
         per_device_eval_batch_size=64,
         learning_rate=job.options["lr"],
