@@ -1,7 +1,9 @@
 """ONNX Runtime from text to vector: the encoder with pooling and norm as one graph, in float32 or dynamic int8."""
 
 import hashlib
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -77,11 +79,21 @@ def exported(job: Job, transformers: Any, tokenizer: Any) -> Path:
             dynamic_shapes={name: {0: "texts", 1: "length"} for name in ("input_ids", "attention_mask")},
             verbose=False,
         )
-        made.save(str(whole))
+        with replaced(whole) as part:
+            made.save(str(part))
     if job.way == "int8" and not small.exists():
         quantization = needed("onnxruntime.quantization")
-        quantization.quantize_dynamic(str(whole), str(small), weight_type=quantization.QuantType.QInt8)
+        with replaced(small) as part:
+            quantization.quantize_dynamic(str(whole), str(part), weight_type=quantization.QuantType.QInt8)
     return small if job.way == "int8" else whole
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """A name to write to, which is `path` when all is written: float32 and int8 get ready at the same time."""
+    part = path.with_name(f"{os.getpid()}-{path.name}")
+    yield part
+    os.replace(part, path)
 
 
 def opened(runtime: Any, path: Path, threads: int) -> Any:
