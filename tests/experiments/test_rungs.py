@@ -8,7 +8,7 @@ import yaml
 
 from bertsmith.errors import UserError
 from bertsmith.experiments import Facts, Ladder, Option, Rung, ladder_recipe, picked, usual_rungs
-from bertsmith.experiments.planning import plan
+from bertsmith.experiments.planning import plan, promise
 from bertsmith.experiments.rungs import changed
 
 CHOSEN = {"start": {"model": "tiny"}}
@@ -134,12 +134,27 @@ def test_a_plan_takes_the_promising_options_that_fit():
         Rung(name="one", options=(Option(name="a", first=2), Option(name="b"), Option(name="c", cost=9.0))),
         Rung(name="two", options=(Option(name="d"), Option(name="e", first=3))),
     ]
-    found = plan(rungs, {}, facts(), seconds=600 / 0.9, shares={})
+    found = plan(rungs, {}, facts(), seconds=600 / 0.9, shares={}, rate=1e-4)
     assert {name: [option.name for option in some] for name, some in found.options.items()} == {
         "one": ["a", "b"],
         "two": ["d"],
     }
     assert found.comparisons == 3
     assert set(found.left_out) == {("one", "c"), ("two", "e")}
-    assert plan(rungs, {("two", None): "", ("one", "a"): ""}, facts(), seconds=None, shares={}).comparisons == 2
-    assert plan(rungs, {}, facts(), seconds=600 / 0.9, shares={0.1: 50.0, 0.5: 60.0, 1.0: 200.0}).shares == (0.1, 0.5)
+    assert (
+        plan(rungs, {("two", None): "", ("one", "a"): ""}, facts(), seconds=None, shares={}, rate=1e-4).comparisons == 2
+    )
+    assert plan(rungs, {}, facts(), seconds=600 / 0.9, shares={0.1: 50.0, 0.5: 60.0, 1.0: 200.0}, rate=1e-4).shares == (
+        0.1,
+        0.5,
+    )
+
+
+@pytest.mark.parametrize(
+    ("rate", "near"),
+    [(5e-5, {"2e-5", "5e-5", "1e-4"}), (3e-4, {"2e-4", "4e-4"}), (2e-5, {"2e-5", "5e-5"})],
+)
+def test_rates_near_the_baseline_are_planned_first(rate, near):
+    rates = usual_rungs()["rate"].options
+    assert {option.name for option in rates if promise(option, rate) == 1} == near
+    assert promise(Option(name="a", set={"optimizer.lr": 1.0}, first=3), rate) == 3

@@ -177,7 +177,8 @@ class _Climber:
         used = self.facts.run(BASELINE) * self.facts.seeds / self.facts.parallel + self.facts.end(len(self._test))
         left = None if minutes is None else 60 * minutes - used
         shares = {} if ladder.few_texts is None else costs(ladder.few_texts, self.baseline, self.splits, self.facts)
-        found = plan(ladder.rungs, why_not, self.facts, seconds=left, shares=shares)
+        rate = self.recipe.base.optimizer.lr
+        found = plan(ladder.rungs, why_not, self.facts, seconds=left, shares=shares, rate=rate)
         for (rung, option), why in found.left_out.items():
             self._skip(rung, option, why)
         self.runner.say(

@@ -21,6 +21,10 @@ FOR_THE_END = 0.5
 FEW_LONG = 0.01
 """Up to this share of long texts it makes no difference what is read of them."""
 
+RATE = "optimizer.lr"
+FAR = 2.6
+"""A rate so many times the baseline's, or so much less, is tried after what promises most."""
+
 _FURTHER_SPEED = 0.5
 """Tokens a second of further pre-training over those of fine-tuning: a whole vocabulary is scored."""
 _FURTHER_TEXTS, _FURTHER_LENGTH = 32, 128
@@ -115,12 +119,13 @@ def plan(
     *,
     seconds: float | None,
     shares: Mapping[float, float],
+    rate: float,
 ) -> Plan:
     """Choose the options to climb with: all, or the most promising that fit into `seconds`.
 
     `why_not` names rungs (option None) and options that are not for this task. `shares` are the points of the curve
-    and their cost, the most important first. Nothing that was measured on dev decides, so the number of comparisons
-    is known before the first.
+    and their cost, the most important first; `rate` is the baseline's. Nothing that was measured on dev decides, so the
+    number of comparisons is known before the first.
     """
     budget = float("inf") if seconds is None else seconds * USABLE
     chosen_shares = tuple(_fitting(shares, min(budget, budget * FOR_THE_CURVE)))
@@ -131,7 +136,7 @@ def plan(
         for option in rung.options
         if not {(rung.name, None), (rung.name, option.name)} & why_not.keys()
     ]
-    order = sorted(range(len(wanted)), key=lambda place: wanted[place][1].first)
+    order = sorted(range(len(wanted)), key=lambda place: promise(wanted[place][1], rate))
     taken: set[int] = set()
     left_out: dict[tuple[str, str], str] = {}
     for place in order:
@@ -147,6 +152,13 @@ def plan(
         for rung in rungs
     }
     return Plan(options, left_out, tuple(sorted(chosen_shares)))
+
+
+def promise(option: Option, rate: float) -> int:
+    """Which options come first, those with a 1: as they say, but a rate far from the baseline's is no 1."""
+    own = option.set.get(RATE)
+    far = own is not None and not rate / FAR <= own <= rate * FAR
+    return max(option.first, 2) if far else option.first
 
 
 def _fitting(costs: Mapping[float, float], budget: float) -> Iterator[float]:
