@@ -173,11 +173,11 @@ def fine_tuning(scale: Scale) -> Iterator[Case]:
     against = (("transformers", HALF),)
     kinds: Sequence[tuple[str, str, str, int, int, tuple[Goal, ...]]] = (
         ("zh-32", "zh-short", "mini-zh", 32, scale.of(32, 512, 20_000), (Ratio(HALF, against, 2.0, 3.0),)),
-        ("zh-64", "zh-short", "mini-zh", 64, scale.of(64, 640, 20_000), (Ratio(HALF, against, 2.0, 3.0),)),
-        ("en", "en-sentences", "minilm", 32, scale.of(32, 320, 6920), ()),
+        ("zh-64", "zh-short", "mini-zh", 64, scale.of(64, 512, 20_000), (Ratio(HALF, against, 2.0, 3.0),)),
+        ("en", "en-sentences", "minilm", 32, scale.of(32, 256, 6920), ()),
         ("documents", "documents", "minilm", 16, scale.of(16, 48, 2000), ()),
-        ("mixed", "mixed", "minilm", 32, scale.of(32, 192, 4000), (Ratio(HALF, against, 3.0, 5.0),)),
-        ("base", "zh-short", "base-zh", 32, scale.of(16, 96, 2000), ()),
+        ("mixed", "mixed", "minilm", 16, scale.of(16, 256, 4000), (Ratio(HALF, against, 3.0, 5.0),)),
+        ("base", "zh-short", "base-zh", 32, scale.of(16, 64, 2000), ()),
     )
     for name, kind, model, batch, count, goals in kinds:
         yield Case(

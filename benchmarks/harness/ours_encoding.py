@@ -14,7 +14,7 @@ from harness.files import endless, texts
 from harness.protocol import Ask, Job, Measure
 from harness.vectors import measured
 
-WARM = 64
+WARM = 16
 Run = Callable[[Ask], Measure]
 
 

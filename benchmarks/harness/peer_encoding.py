@@ -10,7 +10,7 @@ from harness.peers import needed
 from harness.protocol import Ask, Job, Measure
 from harness.vectors import measured
 
-WARM = 64
+WARM = 16
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 

@@ -16,7 +16,7 @@ from harness.peers import needed
 from harness.protocol import Ask, Job, Measure, Missing
 from harness.vectors import measured
 
-WARM = 64
+WARM = 16
 
 
 class Vectors(nn.Module):

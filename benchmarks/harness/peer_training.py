@@ -4,7 +4,7 @@ What is timed begins with texts and a checkpoint, and ends with the last update.
 """
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from transformers import (
     set_seed,
 )
 from transformers.trainer_callback import PrinterCallback
+from transformers.trainer_pt_utils import LengthGroupedSampler, get_length_grouped_indices
 from transformers.utils import logging
 
 from harness.child import Watch
@@ -49,12 +50,32 @@ class Stop(TrainerCallback):
             self.watch.stop()
 
 
+MEGABATCH = 50
+"""Batches among which the Trainer groups texts by length; it takes fewer of sets under two hundred batches."""
+
+
+class LikeLarge(LengthGroupedSampler):
+    """The grouping of a large set, whatever the size of this one."""
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(get_length_grouped_indices(self.lengths, self.batch_size, mega_batch_mult=MEGABATCH))
+
+
+class Grouping(Trainer):
+    """The Trainer at its best with little data."""
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        if self.args.train_sampling_strategy != "group_by_length":
+            return super()._get_train_sampler(train_dataset)
+        return LikeLarge(self.args.train_batch_size, lengths=[len(row["input_ids"]) for row in self.train_dataset])
+
+
 def prepare(job: Job) -> Callable[[Ask], Measure]:
     """A short training warms up."""
     quiet()
     work = {"finetune": classify, "tagging": tag}[job.task]
     train, test = rows(job.files["train"]), rows(job.files["test"])
-    work(job, train[: 2 * job.options["batch_size"]], None, Ask({"group_by_length": False}, 0))
+    work(job, train[: job.options["batch_size"]], None, Ask({"group_by_length": False}, 0))
     return lambda ask: work(job, train, test if job.options["real"] else None, ask)
 
 
@@ -85,7 +106,7 @@ def classify(job: Job, train: Given, test: Given | None, ask: Ask) -> Measure:
 def trained(job: Job, ask: Ask, model: nn.Module, data: Rows, collator: Any, stop: Stop) -> Trainer:
     """One training, which says nothing and leaves nothing behind."""
     with tempfile.TemporaryDirectory() as scratch:
-        trainer = Trainer(
+        trainer = Grouping(
             model=model,
             args=arguments(job, ask, scratch),
             train_dataset=data,
