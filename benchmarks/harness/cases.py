@@ -8,7 +8,6 @@ from harness.goals import Close, Flat, Goal, Limit, Ratio
 
 Mode = Literal["quick", "bench", "full"]
 
-BATCHES = ({"batch": 32}, {"batch": 64}, {"batch": 128})
 GROUPED = ({"group_by_length": True}, {"group_by_length": False})
 ANY: tuple[Mapping[str, Any], ...] = ({},)
 HALF, WHOLE = "bfloat16", "float32"
@@ -114,14 +113,19 @@ def quick(case: Case) -> Case:
     return replace(case, contenders=tuple(kept))
 
 
-ENCODERS = (
-    Contender("bertsmith", HALF),
-    Contender("bertsmith", WHOLE),
-    Contender("sentence-transformers", HALF, BATCHES),
-    Contender("sentence-transformers", WHOLE, BATCHES),
-    Contender("onnxruntime", WHOLE, BATCHES),
-    Contender("onnxruntime", "int8", BATCHES),
-)
+def encoders(scale: Scale, *, long: bool) -> tuple[Contender, ...]:
+    """Who encodes; peers in batches of several sizes, of long texts in small ones too (128 is never the best there)."""
+    sizes = ((16, 32) if long else (32, 64)) if scale.mode == "bench" else (16, 32, 64, 128)
+    batches = tuple({"batch": size} for size in sizes)
+    return (
+        Contender("bertsmith", HALF),
+        Contender("bertsmith", WHOLE),
+        Contender("sentence-transformers", HALF, batches),
+        Contender("sentence-transformers", WHOLE, batches),
+        Contender("onnxruntime", WHOLE, batches),
+        Contender("onnxruntime", "int8", batches),
+    )
+
 
 SHORT_GOALS = (
     Ratio(HALF, (("sentence-transformers", HALF),), must=2.0, moonshot=2.5),
@@ -143,6 +147,7 @@ def encoding(scale: Scale) -> Iterator[Case]:
         ("base", "zh-short", "base-zh", {"quick": (8,), "bench": (128,), "full": (4000,)}[scale.mode], ()),
     )
     for name, kind, model, counts, goals in kinds:
+        long = kind in ("documents", "mixed")
         for count in counts:
             yield Case(
                 name=f"encode-{name}" + (f"-{count // 1000}k" if len(counts) > 1 else ""),
@@ -150,8 +155,8 @@ def encoding(scale: Scale) -> Iterator[Case]:
                 task="encode",
                 model=model,
                 sources={"texts": Source(kind, count, "test" if kind == "documents" else "train")},
-                contenders=ENCODERS,
-                options={"max_length": 512 if kind in ("documents", "mixed") else 128},
+                contenders=encoders(scale, long=long),
+                options={"max_length": 512 if long else 128},
                 goals=goals,
                 reference=("sentence-transformers", WHOLE),
                 needs=("model",) if model == "minilm" else (),
@@ -159,13 +164,15 @@ def encoding(scale: Scale) -> Iterator[Case]:
             )
 
 
-TUNERS = (
-    Contender("bertsmith", HALF),
-    Contender("bertsmith", WHOLE),
-    Contender("transformers", HALF, GROUPED),
-    Contender("transformers", WHOLE, GROUPED),
-)
-"""transformers' own Trainer, with length grouping and without."""
+def tuners(scale: Scale) -> tuple[Contender, ...]:
+    """Who fine-tunes; transformers' own Trainer with length grouping and, where there is time, without (slower yet)."""
+    settings = GROUPED[:1] if scale.mode == "bench" else GROUPED
+    return (
+        Contender("bertsmith", HALF),
+        Contender("bertsmith", WHOLE),
+        Contender("transformers", HALF, settings),
+        Contender("transformers", WHOLE, settings),
+    )
 
 
 def fine_tuning(scale: Scale) -> Iterator[Case]:
@@ -186,7 +193,7 @@ def fine_tuning(scale: Scale) -> Iterator[Case]:
             task="finetune",
             model=model,
             sources={"train": Source(kind, count), "test": Source(kind, scale.of(16, min(count, 256), 1000), "test")},
-            contenders=TUNERS,
+            contenders=tuners(scale),
             options={
                 "batch_size": batch,
                 "lr": 5e-5,
@@ -229,7 +236,7 @@ def tagging(scale: Scale) -> Case:
         task="tagging",
         model="mini-zh",
         sources={"train": Source("tagged", count), "test": Source("tagged", scale.of(16, 128, 477), "test")},
-        contenders=TUNERS,
+        contenders=tuners(scale),
         options={"batch_size": 32, "lr": 5e-5, "epochs": 1, "max_length": 128},
         **scale.limits,
     )

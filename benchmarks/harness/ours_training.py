@@ -105,7 +105,7 @@ def measured(job: Job, recipe: FinetuneRecipe, records: Mapping[str, list[Record
         result = finetune(seeded, make_splits(splits, seeded), listeners=[end])
         return end, result.measured["test"].metrics
 
-    few = records["train"][: recipe_batch(job)]
+    few = records["train"][: 2 * recipe_batch(job)]
     trained(few, few[:8], seed=0)
 
     def run(ask: Ask) -> Measure:

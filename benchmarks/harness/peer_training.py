@@ -75,7 +75,7 @@ def prepare(job: Job) -> Callable[[Ask], Measure]:
     quiet()
     work = {"finetune": classify, "tagging": tag}[job.task]
     train, test = rows(job.files["train"]), rows(job.files["test"])
-    work(job, train[: job.options["batch_size"]], None, Ask({"group_by_length": False}, 0))
+    work(job, train[: 2 * job.options["batch_size"]], None, Ask({"group_by_length": False}, 0))
     return lambda ask: work(job, train, test if job.options["real"] else None, ask)
 
 
