@@ -45,7 +45,7 @@ def products(weight: Tensor, rows: int) -> list[Product]:
     """The ways to multiply that this torch has."""
     found: list[Product] = [lambda states: functional.linear(states, weight)]
     with suppress(AttributeError, RuntimeError):
-        laid_out = torch.ops.mkldnn._reorder_linear_weight(weight.to_mkldnn(), rows)
+        laid_out = torch.ops.mkldnn._reorder_linear_weight(weight, rows)
         found.append(lambda states: torch.ops.mkldnn._linear_pointwise(states, laid_out, None, "none", [], ""))
         found[-1](torch.zeros(rows, weight.shape[1], dtype=weight.dtype))
         return found
