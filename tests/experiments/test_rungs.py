@@ -125,7 +125,7 @@ def test_costs():
     assert known.option(Option(name="a", cost="whole")) == pytest.approx(350 / 250 * 60 * 3 / 2)
     assert known.end(3) == 60.0
     further = Option(name="a", encoder={"kind": "further", "steps": 100})
-    read = 100 * 32 * (50 + 100 + 128) / 3
+    read = 100 * 32 * ((50 + 100 + 128) / 3 * 128) ** 0.5
     assert known.option(further) == pytest.approx(read / 500 + 90)
 
 
