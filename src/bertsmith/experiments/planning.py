@@ -29,8 +29,8 @@ FAR = 2.6
 _FURTHER_SPEED = 0.5
 """Tokens a second of further pre-training over those of fine-tuning: a whole vocabulary is scored."""
 _FURTHER_TEXTS, _FURTHER_LENGTH = 32, 128
-"""Of the preset `within-task`, which joins short texts; joined, they are also read faster than one by one, so what a text
-costs lies halfway between its own length and the whole (measured: LOG.md, "Does a ladder on 5,000 texts")."""
+"""Of the preset `within-task`, which joins short texts; joined, they are also read faster than one by one, so what a
+text costs lies halfway between its own length and the whole (LOG.md, "Does a ladder on 5,000 texts")."""
 
 
 @dataclass(frozen=True, slots=True)
