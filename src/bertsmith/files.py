@@ -7,9 +7,9 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from bertsmith.errors import UserError
 
@@ -34,6 +34,31 @@ _OTHER_LINE_ENDS = str.maketrans({end: f"\\u{ord(end):04x}" for end in "\u0085\u
 
 LOCK = ".lock"
 """The file by which a process holds a folder alone; it stays behind, and means nothing by itself."""
+
+
+def locked(folder: Path) -> IO[str] | None:
+    """The open lock of a folder, which is this process's until it is closed; None: another process has it.
+
+    The operating system lets go of it when the process ends, however it ends. On Windows everyone gets it.
+    """
+    path = folder / LOCK
+    while True:
+        file = path.open("w")
+        try:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except ImportError:
+            return file
+        except BlockingIOError:
+            file.close()
+            return None
+        except OSError:  # a disk without locks
+            return file
+        with suppress(FileNotFoundError):
+            if os.path.samestat(path.stat(), os.fstat(file.fileno())):
+                return file
+        file.close()  # whoever had it removed it meanwhile: another process may have made a new one
 
 
 def json_line(values: Any, **how: Any) -> str:

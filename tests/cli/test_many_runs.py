@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from bertsmith.recipes import RECIPE, Ensemble, load_model
+from bertsmith.recipes import RECIPE, Ensemble, holding_folder, load_model
 
 from ..experiments.inline import run_inline
 from ..tiny import call, environment
@@ -220,3 +220,14 @@ def test_folds_need_no_dev(files, capsys, inline):
     assert told.code == 2
     assert "every row of train is held out once" in told.json["error"]["message"]
     assert call(capsys, *command("folds", files, "--json", train=None)).json["error"]["code"] == "bad_usage"
+
+
+@pytest.mark.parametrize("name", ["tune", "folds", "ladder", "finetune"])
+def test_a_folder_in_which_another_command_works_is_refused(name, files, capsys, inline):
+    pytest.importorskip("fcntl")
+    more = {"tune": ("--dev", files / "dev.csv", *GRID), "ladder": ("--dev", files / "dev.csv")}.get(name, ())
+    kind = () if name in ("tune", "folds") else ("--task", "classification")
+    with holding_folder(files / "many"):
+        told = call(capsys, *command(name, files, *kind, *more, "--json"))
+    assert (told.code, told.json["error"]["code"]) == (2, "run_busy")
+    assert not (files / "many").exists()

@@ -21,7 +21,7 @@ from bertsmith.recipes import (
     require_run,
     save_bundle,
 )
-from bertsmith.recipes.folder import LEAVES, finish_folder, prepare_folder
+from bertsmith.recipes.folder import LEAVES, finish_folder, holding_folder, prepare_folder
 
 from ..tiny import SHAPE, rows
 
@@ -173,6 +173,42 @@ def test_going_on_keeps_snapshots_and_log(shape, tmp_path):
     out = filled(tmp_path / "out")
     prepare_folder(out, recipe_for(shape), keep_snapshots=True)
     assert names(out) == {"recipe.yaml", "log.jsonl", "checkpoints"}
+
+
+def test_a_folder_is_held_by_one_run_at_a_time(tmp_path):
+    pytest.importorskip("fcntl")
+    out = tmp_path / "new" / "out"
+    with holding_folder(out):
+        with pytest.raises(UserError, match="another process is learning there") as caught, holding_folder(out):
+            pass
+        (out / "recipe.yaml").write_text("")
+    assert caught.value.code == "run_busy"
+    with holding_folder(out):
+        assert names(out) == {"recipe.yaml", ".lock"}
+    assert names(out) == {"recipe.yaml"}
+
+
+def test_what_a_killed_run_held_is_free(tmp_path):
+    (tmp_path / ".lock").write_text("")
+    with holding_folder(tmp_path):
+        pass
+    assert names(tmp_path) == set()
+
+
+def test_a_run_that_never_began_leaves_no_folder(tmp_path):
+    with pytest.raises(UserError), holding_folder(tmp_path / "a" / "b"):
+        raise UserError("the data do not fit", code="none")
+    assert names(tmp_path) == set()
+
+
+def test_a_run_refuses_a_folder_in_which_another_one_learns(shape, tmp_path):
+    pytest.importorskip("fcntl")
+    recipe = recipe_for(shape)
+    splits = make_splits({"train": records("train", 8), "dev": records("dev", 4)}, recipe)
+    with holding_folder(tmp_path), pytest.raises(UserError, match="another process"):
+        finetune(recipe, splits, out=tmp_path)
+    finetune(recipe, splits, out=tmp_path)
+    assert ".lock" not in names(tmp_path)
 
 
 def test_complete_means_metrics_and_no_snapshots(tmp_path):

@@ -50,7 +50,7 @@ def _run(
     """Cross-validate, write everything to `out`; returns the JSON object."""
     from bertsmith.experiments import begin_folder, cross_validate
     from bertsmith.files import require_output_folder
-    from bertsmith.recipes import is_complete
+    from bertsmith.recipes import holding_folder, is_complete
     from bertsmith.report import write_folds
 
     recipe = chosen_recipe(given, out, run=run, common=common)
@@ -59,10 +59,11 @@ def _run(
     require_output_folder(out, overwrite=run.overwrite, resume=run.resume)
     base = recipe.base
     rows, test = _rows(base)
-    begin_folder(out, recipe, anew=run.overwrite and not run.resume)
-    runner = runner_for(out, what)
-    found = cross_validate(base, recipe.folds, rows, runner)
-    return write_folds(found, runner, out, test=test, command=["bertsmith", *sys.argv[1:]])
+    with holding_folder(out):
+        begin_folder(out, recipe, anew=run.overwrite and not run.resume)
+        runner = runner_for(out, what)
+        found = cross_validate(base, recipe.folds, rows, runner)
+        return write_folds(found, runner, out, test=test, command=["bertsmith", *sys.argv[1:]])
 
 
 def _rows(base: Any) -> tuple[Any, Any]:

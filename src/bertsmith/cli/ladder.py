@@ -93,7 +93,7 @@ def _run(
     )
     from bertsmith.experiments.places import JOURNAL
     from bertsmith.files import require_output_folder, write_text
-    from bertsmith.recipes import METRICS, read_splits, rehearse
+    from bertsmith.recipes import METRICS, holding_folder, read_splits, rehearse
     from bertsmith.report import write_climbed
 
     goes_on = not run.overwrite and (run.resume or (out / LADDER_RECIPE).exists())
@@ -106,20 +106,21 @@ def _run(
     found = rehearse(base, splits)
     for note in found.notes:
         to_stderr(note)
-    begin_folder(out, recipe, anew=run.overwrite)
-    write_text(out / LADDER_RECIPE, recipe.yaml())
-    workshop = Workshop(out, splits, recipe.ladder, threads=what.processes, say=to_stderr)
-    texts = sum(one.count() for one in recipe.ladder.extra.values())
-    spent = sum(outcome.seconds for outcome in Journal(out / JOURNAL).outcomes().values()) / what.processes
-    minutes = recipe.ladder.minutes
-    spent += workshop.spent() + time.monotonic() - began
-    left = None if minutes is None else max(minutes - spent / 60, 0.01)
-    runner = TrialRunner(out, processes=what.processes, minutes=left, say=to_stderr, retry_failed=what.retry_failed)
-    facts = Facts(found.lengths, found.max_length, found.num_layers, extra=texts / len(found.lengths))
-    climbed = climb(recipe, splits, runner, workshop, facts)
-    summary = write_climbed(climbed, runner, out, command=["bertsmith", *sys.argv[1:]])
-    workshop.clear([climbed.final.recipe.start.model])
-    return summary
+    with holding_folder(out):
+        begin_folder(out, recipe, anew=run.overwrite)
+        write_text(out / LADDER_RECIPE, recipe.yaml())
+        workshop = Workshop(out, splits, recipe.ladder, threads=what.processes, say=to_stderr)
+        texts = sum(one.count() for one in recipe.ladder.extra.values())
+        spent = sum(outcome.seconds for outcome in Journal(out / JOURNAL).outcomes().values()) / what.processes
+        minutes = recipe.ladder.minutes
+        spent += workshop.spent() + time.monotonic() - began
+        left = None if minutes is None else max(minutes - spent / 60, 0.01)
+        runner = TrialRunner(out, processes=what.processes, minutes=left, say=to_stderr, retry_failed=what.retry_failed)
+        facts = Facts(found.lengths, found.max_length, found.num_layers, extra=texts / len(found.lengths))
+        climbed = climb(recipe, splits, runner, workshop, facts)
+        summary = write_climbed(climbed, runner, out, command=["bertsmith", *sys.argv[1:]])
+        workshop.clear([climbed.final.recipe.start.model])
+        return summary
 
 
 def _has_all_time(recipe: "LadderRecipe", out: Path) -> bool:

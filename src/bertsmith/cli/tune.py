@@ -84,7 +84,7 @@ def _run(
     """Search, write everything to `out`; returns the JSON object."""
     from bertsmith.experiments import begin_folder, tune, tune_recipe
     from bertsmith.files import require_output_folder
-    from bertsmith.recipes import RECIPE, is_complete, read_splits, rehearse
+    from bertsmith.recipes import RECIPE, holding_folder, is_complete, read_splits, rehearse
     from bertsmith.report import write_tuned
 
     recipe = chosen_recipe(given, out, run=run, common=common)
@@ -95,10 +95,11 @@ def _run(
     splits = read_splits(base)
     for note in rehearse(base, splits).notes:
         to_stderr(note)
-    begin_folder(out, recipe, anew=run.overwrite and not run.resume)
-    runner = runner_for(out, what)
-    tuned = tune(recipe, splits, runner)
-    return write_tuned(tuned, runner, out, command=["bertsmith", *sys.argv[1:]])
+    with holding_folder(out):
+        begin_folder(out, recipe, anew=run.overwrite and not run.resume)
+        runner = runner_for(out, what)
+        tuned = tune(recipe, splits, runner)
+        return write_tuned(tuned, runner, out, command=["bertsmith", *sys.argv[1:]])
 
 
 def runner_for(out: Path, what: TaskOptions) -> "TrialRunner":

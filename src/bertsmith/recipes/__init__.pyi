@@ -10,7 +10,7 @@ from .encoding import EncodeRecipe, EncodeResult, Whiten, encode_file, encode_re
 from .ensemble import Answering, Ensemble, load_model, save_model
 from .evaluation import Measured, evaluate_bundle, measure
 from .finetuning import Rehearsal, finetune, rehearse
-from .folder import LOG, METRICS, RECIPE, finish_folder, is_complete, require_run
+from .folder import LOG, METRICS, RECIPE, finish_folder, holding_folder, is_complete, require_run
 from .folder_kind import is_sentence_encoder
 from .judging import Judge
 from .leaks import Leak
@@ -157,6 +157,7 @@ __all__ = [
     "fit_whitening",
     "found_clusters",
     "found_pairs",
+    "holding_folder",
     "index_entries",
     "index_recipe",
     "is_complete",

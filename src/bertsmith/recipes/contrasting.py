@@ -16,7 +16,7 @@ from bertsmith.recipes.contrast_data import ItemSplits, read_item_splits
 from bertsmith.recipes.contrast_result import ContrastResult, StageResult
 from bertsmith.recipes.contrast_schema import ContrastRecipe, Stage
 from bertsmith.recipes.contrast_stage import StageRun, prepared_stage
-from bertsmith.recipes.folder import LOG, SNAPSHOTS, STAGE_LOGS, prepare_folder
+from bertsmith.recipes.folder import LOG, SNAPSHOTS, STAGE_LOGS, holding_folder, prepare_folder
 from bertsmith.recipes.schema import Start, recipe_yaml, without_free
 from bertsmith.recipes.sentence_bundle import save_sentence_bundle
 from bertsmith.training import (
@@ -63,7 +63,7 @@ def contrast(
         splits = [read_item_splits(stage, seed=recipe.seed) for stage in recipe.stages]
     if recipe.then and out is None:
         raise UserError("a recipe of several stages keeps them in a folder: give out", code="bad_usage")
-    with using_threads(recipe.threads), joined_ranks(device) as ranks:
+    with using_threads(recipe.threads), joined_ranks(device) as ranks, holding_folder(out if ranks.leads else None):
         course = _Course(recipe, out, resume, tuple(listeners), device, ranks)
         last = [course.stage(number, stage, own) for number, (stage, own) in enumerate(_numbered(recipe, splits))][-1]
         assert last is not None, "the last stage is complete only with the run"

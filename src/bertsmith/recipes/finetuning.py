@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Int
 
 from bertsmith.finetuning import Truncated
-from bertsmith.recipes.folder import SNAPSHOTS, prepare_folder
+from bertsmith.recipes.folder import SNAPSHOTS, holding_folder, prepare_folder
 from bertsmith.recipes.prepared import PreparedRun, prepared_run
 from bertsmith.recipes.result import FinetuneResult
 from bertsmith.recipes.schema import FinetuneRecipe
@@ -49,7 +49,7 @@ def finetune(
     """
     began = time.perf_counter()
     device = resolve_device(recipe.device, local_rank=local_rank())
-    with using_threads(recipe.threads), joined_ranks(device) as ranks:
+    with using_threads(recipe.threads), joined_ranks(device) as ranks, holding_folder(out if ranks.leads else None):
         run = prepared_run(recipe, splits, device)
         run.require_metric()
         model, updates = guided(run.model, recipe), run.updates()

@@ -4,13 +4,13 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fnmatch import fnmatch
 from pathlib import Path
 
 from bertsmith.config import Config
 from bertsmith.errors import UserError
-from bertsmith.files import writing
+from bertsmith.files import LOCK, locked, writing
 from bertsmith.recipes.schema import write_recipe
 
 RECIPE, LOG, METRICS, SNAPSHOTS = "recipe.yaml", "log.jsonl", "metrics.json", "checkpoints"
@@ -25,6 +25,39 @@ LEAVES = (
     *("[0-9]_Pooling", "[0-9]_Dense", "[0-9]_Normalize"),
 )
 """What a run leaves in its folder."""
+
+
+@contextmanager
+def holding_folder(out: Path | None) -> Iterator[None]:
+    """Hold the folder of a run alone while it learns, so that no second one mixes its files in; None: there is none.
+
+    Raises:
+        UserError: another process is learning there, or the folder cannot be written.
+    """
+    if out is None:
+        yield
+        return
+    new = [path for path in (out, *out.parents) if not path.exists()]
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+        file = locked(out)
+    if file is None:
+        raise UserError(
+            f"--out {out}: another process is learning there; wait until it is done, or choose another folder",
+            code="run_busy",
+            where=str(out),
+        )
+    try:
+        with file:
+            try:
+                yield
+            finally:
+                with suppress(OSError):
+                    (out / LOCK).unlink()
+    finally:
+        with suppress(OSError):
+            for path in new:  # where nothing was begun, nothing stays
+                path.rmdir()
 
 
 def prepare_folder(out: Path, recipe: Config, *, keep_snapshots: bool) -> None:

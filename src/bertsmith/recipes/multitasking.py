@@ -15,7 +15,7 @@ from bertsmith.errors import UserError
 from bertsmith.finetuning import MixedUpdates, MultiTuner
 from bertsmith.recipes.bundle import Bundle
 from bertsmith.recipes.finetuning import Rehearsal
-from bertsmith.recipes.folder import SNAPSHOTS, prepare_folder
+from bertsmith.recipes.folder import SNAPSHOTS, holding_folder, prepare_folder
 from bertsmith.recipes.leaks import Leak, without_leaks
 from bertsmith.recipes.multitask_schema import MEAN, MultiTaskRecipe
 from bertsmith.recipes.prepared import PreparedRun, prepared_run
@@ -161,7 +161,7 @@ def multitask(
     """
     began = time.perf_counter()
     device = resolve_device(recipe.device, local_rank=local_rank())
-    with using_threads(recipe.threads), joined_ranks(device) as ranks:
+    with using_threads(recipe.threads), joined_ranks(device) as ranks, holding_folder(out if ranks.leads else None):
         run = _prepared(recipe, splits, device)
         run.require_metric()
         if ranks.leads and out is not None:

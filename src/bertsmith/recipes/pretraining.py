@@ -31,7 +31,7 @@ from bertsmith.pretraining import (
 from bertsmith.pretraining.ahead import MadeAhead
 from bertsmith.pretraining.token_vectors import LearnedVectors
 from bertsmith.recipes.counting import CountingUpdates
-from bertsmith.recipes.folder import SNAPSHOTS, preparing_folder
+from bertsmith.recipes.folder import SNAPSHOTS, holding_folder, preparing_folder
 from bertsmith.recipes.heldout import Heldout, heldout_texts
 from bertsmith.recipes.pretrain_result import PretrainResult
 from bertsmith.recipes.pretraining_schema import PretrainRecipe
@@ -77,7 +77,7 @@ def pretrain(
     """
     began = time.perf_counter()
     device = resolve_device(recipe.device, local_rank=local_rank())
-    with using_threads(recipe.threads), joined_ranks(device) as ranks:
+    with using_threads(recipe.threads), joined_ranks(device) as ranks, holding_folder(out if ranks.leads else None):
         run = _prepared_run(recipe, out, device, ranks, _Voice(listeners, ranks), resume=resume)
         with _made_ahead(run.updates, recipe, ranks) as made:
             updates = CountingUpdates(made, run.model, ranks, listeners)

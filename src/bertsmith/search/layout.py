@@ -8,14 +8,14 @@ the new one. The rows lie in `data-0001/` in files that only grow: what stands b
 import json
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import Field
 
 from bertsmith.config import Config, parse_config
 from bertsmith.errors import UserError
-from bertsmith.files import LOCK, write_text, writing
+from bertsmith.files import locked, write_text, writing
 from bertsmith.search.settings import Chosen, IndexSettings
 
 FORMAT = 1
@@ -152,16 +152,11 @@ def changing(folder: Path) -> Iterator[None]:
     """
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / LOCK).open("w")
+        file = locked(folder)
+    if file is None:
+        message = f"{folder}: another process is changing this index; wait until it is done"
+        raise UserError(message, code="index_busy", where=str(folder))
     with file:
-        with suppress(ImportError):  # not on Windows
-            import fcntl
-
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                message = f"{folder}: another process is changing this index; wait until it is done"
-                raise UserError(message, code="index_busy", where=str(folder)) from None
         yield
 
 
