@@ -17,7 +17,7 @@ check: dev  ## format, lint, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: dev peers  ## speed and quality beside peers, 20 minutes on two quiet cores; DATA=path/to/data for real texts
+bench: dev peers  ## speed and quality beside peers, sized for 20 minutes on two quiet cores; DATA=path/to/data for real texts
 	$(BIN)/python benchmarks/run.py $(if $(DATA),--data $(DATA)) $(ARGS)
 
 bench-full: dev peers  ## the same without a limit: hours; an interrupted run goes on

@@ -114,8 +114,8 @@ def quick(case: Case) -> Case:
 
 
 def encoders(scale: Scale, *, long: bool) -> tuple[Contender, ...]:
-    """Who encodes; peers in batches of several sizes, of long texts in small ones too (128 is never the best there)."""
-    sizes = ((16, 32) if long else (32, 64)) if scale.mode == "bench" else (16, 32, 64, 128)
+    """Who encodes; peers in batches of several sizes, smaller ones where texts are long, of all sizes at leisure."""
+    sizes = (16, 32, 64, 128) if scale.mode == "full" else (16, 32) if long else (32, 64)
     batches = tuple({"batch": size} for size in sizes)
     return (
         Contender("bertsmith", HALF),
@@ -166,7 +166,7 @@ def encoding(scale: Scale) -> Iterator[Case]:
 
 def tuners(scale: Scale) -> tuple[Contender, ...]:
     """Who fine-tunes; transformers' own Trainer with length grouping and, where there is time, without (slower yet)."""
-    settings = GROUPED[:1] if scale.mode == "bench" else GROUPED
+    settings = GROUPED if scale.mode == "full" else GROUPED[:1]
     return (
         Contender("bertsmith", HALF),
         Contender("bertsmith", WHOLE),

@@ -39,7 +39,8 @@ LOCK = ".lock"
 def locked(folder: Path) -> IO[str] | None:
     """The open lock of a folder, which is this process's until it is closed; None: another process has it.
 
-    The operating system lets go of it when the process ends, however it ends. On Windows everyone gets it.
+    The operating system lets go of it when the process ends, however it ends. On Windows, and on disks without locks,
+    everyone gets it.
     """
     path = folder / LOCK
     while True:

@@ -158,3 +158,4 @@ def test_rates_near_the_baseline_are_planned_first(rate, near):
     rates = usual_rungs()["rate"].options
     assert {option.name for option in rates if promise(option, rate) == 1} == near
     assert promise(Option(name="a", set={"optimizer.lr": 1.0}, first=3), rate) == 3
+    assert promise(Option(name="a", set={"optimizer.lr": "1e-9"}), rate) == 2  # YAML reads 1e-9 as text

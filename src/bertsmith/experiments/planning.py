@@ -160,7 +160,7 @@ def plan(
 def promise(option: Option, rate: float) -> int:
     """Which options come first, those with a 1: as they say, but a rate far from the baseline's is no 1."""
     own = option.set.get(RATE)
-    far = own is not None and not rate / FAR <= own <= rate * FAR
+    far = own is not None and not rate / FAR <= float(own) <= rate * FAR
     return max(option.first, 2) if far else option.first
 
 
