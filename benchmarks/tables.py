@@ -1,13 +1,15 @@
 """The tables of Sun et al. 2019 (arXiv 1905.05583) on a sample of IMDb: truncation, layers, decay, pre-training.
 
     python benchmarks/tables.py --data PATH --model M --work FOLDER [--rows 1500 --processes 1 --only layers decay]
+    python benchmarks/tables.py --data PATH --model M --work FOLDER --only further --steps --encoders "read reviews"=PATH
     python benchmarks/tables.py --data PATH --model M --work FOLDER --table
 
 PATH holds `classification/en_imdb_5k` and `raw/en_imdb_unsup_6k.txt.gz`. `--rows` texts are drawn of train, of which a
 tenth is set aside to choose the epoch by, and as many of test. Every cell is a training in a process of its own;
 what is done stands in FOLDER/trials.jsonl and is not done again, so the command can be stopped and started at will.
 Cells have seed 0; the baseline (tail, last layer, no decay) and the best cell of every table, by the texts aside, have
-three (`--seeds 1`: one as well). A cell not run says so.
+three (`--seeds 1`: one as well). A cell not run says so. Table `further` has a cell for every number of updates and for
+every encoder that was made elsewhere, all cells have the settings of `--set` too.
 """
 
 import argparse
@@ -96,7 +98,7 @@ class Bench:
 
     def run(self) -> None:
         """One seed of every cell, then more of the best of every table and of the baseline."""
-        chosen = list(cells(self.options.only, self.options.steps))
+        chosen = list(cells(self.options.only, self.options))
         self.runner.run([trial for cell in chosen for trial in self.trials(cell, SEEDS[:1], make=True)])
         for table in self.options.only:
             of_table = [cell for cell in chosen if cell.table == table]
@@ -117,7 +119,7 @@ class Bench:
         """The tables in Markdown."""
         for table in self.options.only:
             yield f"\n| {table} | test error % | dev error % | seeds | seconds |\n|---|--:|--:|--:|--:|"
-            for cell in cells([table], self.options.steps):
+            for cell in cells([table], self.options):
                 outcomes = self.outcomes(cell)
                 if not outcomes:
                     yield f"| {cell.name} | not run | | | |"
@@ -132,14 +134,16 @@ def spread(errors: Sequence[float]) -> str:
     return f"{np.mean(errors):.2f}" + (f" ± {np.std(errors, ddof=1):.2f}" if len(errors) > 1 else "")
 
 
-def cells(tables: Sequence[str], steps: Sequence[int]) -> Iterator[Cell]:
+def cells(tables: Sequence[str], options: argparse.Namespace) -> Iterator[Cell]:
     """The cells of these tables."""
     for table in tables:
         for name, settings in TABLES[table].items():
             yield Cell(table, name, settings)
         if table == "further":
-            for number in steps:
+            for number in options.steps:
                 yield Cell(table, f"{number} steps", (f"further={number}",))
+            for name, _, folder in (given.rpartition("=") for given in options.encoders):
+                yield Cell(table, name or folder, (f"start.model={folder}",))
 
 
 def recipe(options: argparse.Namespace, settings: Sequence[str]) -> FinetuneRecipe:
@@ -149,7 +153,7 @@ def recipe(options: argparse.Namespace, settings: Sequence[str]) -> FinetuneReci
         "budget": {"epochs": options.epochs},
         "document": {"max_length": options.max_length},
     }
-    return finetune_recipe(given=given, settings=[*BASE, *settings])
+    return finetune_recipe(given=given, settings=[*BASE, *options.set, *settings])
 
 
 def sampled(options: argparse.Namespace) -> Splits:
@@ -170,7 +174,9 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1500, metavar="N")
     parser.add_argument("--epochs", type=int, default=3, metavar="N")
     parser.add_argument("--max-length", type=int, default=256, metavar="N")
-    parser.add_argument("--steps", nargs="+", type=int, default=STEPS, metavar="N", help="of further pre-training")
+    parser.add_argument("--steps", nargs="*", type=int, default=STEPS, metavar="N", help="of further pre-training")
+    parser.add_argument("--encoders", nargs="+", default=(), metavar="NAME=PATH", help="others to start from")
+    parser.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", help="for every cell")
     parser.add_argument("--seeds", type=int, default=len(SEEDS), metavar="N", help="of the best and of the baseline")
     parser.add_argument("--processes", type=int, default=1, metavar="N")
     parser.add_argument("--only", nargs="+", choices=TABLES, default=list(TABLES), metavar="TABLE")
