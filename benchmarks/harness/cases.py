@@ -164,15 +164,19 @@ def encoding(scale: Scale) -> Iterator[Case]:
             )
 
 
-def tuners(scale: Scale) -> tuple[Contender, ...]:
+def in_ways(scale: Scale, peer: str, *, both: bool = False, **more: Any) -> tuple[Contender, ...]:
+    """bertsmith and a peer at a training: in bfloat16, and in float32 where asked for or at leisure.
+
+    On processors with bfloat16 the peers train slower in float32, so their best setting is among these.
+    """
+    ways = (HALF, WHOLE) if both or scale.mode == "full" else (HALF,)
+    return (*(Contender("bertsmith", way) for way in ways), *(Contender(peer, way, **more) for way in ways))
+
+
+def tuners(scale: Scale, *, both: bool = False) -> tuple[Contender, ...]:
     """Who fine-tunes; transformers' own Trainer with length grouping and, where there is time, without (slower yet)."""
     settings = GROUPED if scale.mode == "full" else GROUPED[:1]
-    return (
-        Contender("bertsmith", HALF),
-        Contender("bertsmith", WHOLE),
-        Contender("transformers", HALF, settings),
-        Contender("transformers", WHOLE, settings),
-    )
+    return in_ways(scale, "transformers", both=both, settings=settings)
 
 
 def fine_tuning(scale: Scale) -> Iterator[Case]:
@@ -193,7 +197,7 @@ def fine_tuning(scale: Scale) -> Iterator[Case]:
             task="finetune",
             model=model,
             sources={"train": Source(kind, count), "test": Source(kind, scale.of(16, min(count, 256), 1000), "test")},
-            contenders=tuners(scale),
+            contenders=tuners(scale, both=name in ("zh-32", "en")),
             options={
                 "batch_size": batch,
                 "lr": 5e-5,
@@ -215,12 +219,7 @@ def simcse(scale: Scale) -> Case:
         task="simcse",
         model="mini-zh",
         sources={"texts": Source("zh-short", count)},
-        contenders=(
-            Contender("bertsmith", HALF),
-            Contender("bertsmith", WHOLE),
-            Contender("sentence-transformers", HALF),
-            Contender("sentence-transformers", WHOLE),
-        ),
+        contenders=in_ways(scale, "sentence-transformers"),
         options={"batch_size": 64, "lr": 3e-5, "max_length": 64},
         goals=(Ratio(HALF, (("sentence-transformers", HALF),), 2.0, 3.0),),
         **scale.limits,
@@ -252,9 +251,7 @@ def pretraining(scale: Scale) -> Iterator[Case]:
             task="pretrain",
             model="tiny-4x256",
             sources={"corpus": Source("corpus", scale.of(40_000, 1_000_000, 10_000_000))},
-            contenders=tuple(
-                Contender(system, way) for system in ("bertsmith", "transformers") for way in (HALF, WHOLE)
-            ),
+            contenders=in_ways(scale, "transformers"),
             options={
                 "objective": objective,
                 "batch_size": batch,
@@ -272,6 +269,7 @@ def pretraining(scale: Scale) -> Iterator[Case]:
 def generation(scale: Scale) -> Case:
     """Similar texts written token by token."""
     texts, samples = scale.of(2, 8, 32), scale.of(2, 20, 100)
+    again = {"bertsmith": ANY, "transformers": ({"at_once": texts},)} if scale.mode == "full" else {}
     return Case(
         name="generate",
         about=f"{samples} samples of 24 tokens for each of {texts} texts, top 5; transformers: generate() of the same "
@@ -281,9 +279,8 @@ def generation(scale: Scale) -> Case:
         sources={"texts": Source("zh-short", texts)},
         contenders=(
             Contender("bertsmith", "memory"),
-            Contender("bertsmith", "reading again"),
             Contender("transformers", "memory", ({"at_once": 1}, {"at_once": texts})),
-            Contender("transformers", "reading again", ({"at_once": texts},)),
+            *(Contender(system, "reading again", settings) for system, settings in again.items()),
         ),
         options={"samples": samples, "target": 24, "top_k": 5, "max_length": 64},
         **scale.limits,
