@@ -1,7 +1,7 @@
 """The tables of Sun et al. 2019 (arXiv 1905.05583) on a sample of IMDb: truncation, layers, decay, pre-training.
 
     python benchmarks/tables.py --data PATH --model M --work FOLDER [--rows 1500 --processes 1 --only layers decay]
-    python benchmarks/tables.py --data PATH --model M --work FOLDER --only further --steps --encoders "read reviews"=PATH
+    python benchmarks/tables.py --data PATH --model M --work FOLDER --only further --steps --encoders NAME=PATH
     python benchmarks/tables.py --data PATH --model M --work FOLDER --table
 
 PATH holds `classification/en_imdb_5k` and `raw/en_imdb_unsup_6k.txt.gz`. `--rows` texts are drawn of train, of which a
