@@ -1,6 +1,7 @@
 """Many texts to vectors: order, windows, odd texts, NaN."""
 
 import itertools
+import threading
 
 import numpy as np
 import pytest
@@ -47,14 +48,54 @@ def test_vectors_come_in_the_order_of_the_texts(embedder, reader, monkeypatch):
     assert sum(part.counts.texts for part in parts) == len(TEXTS)
 
 
-def test_a_stream_is_read_a_window_at_a_time(embedder, reader, monkeypatch):
+def test_a_stream_is_read_one_window_ahead(embedder, reader, monkeypatch):
     monkeypatch.setattr(encoding, "WINDOW", 4)
     drawn = []
     endless = (drawn.append(number) or TEXTS[number % len(TEXTS)] for number in itertools.count())
     stream = encode_stream(embedder, reader, endless, device=CPU)
-    assert len(next(stream).vectors) == 4 == len(drawn)
-    next(stream)
+    assert len(next(stream).vectors) == 4
     assert len(drawn) == 8
+    next(stream)
+    assert len(drawn) == 12
+    stream.close()
+
+
+def test_the_next_window_is_tokenized_while_the_model_computes(embedder, reader, monkeypatch):
+    monkeypatch.setattr(encoding, "WINDOW", 4)
+    second = threading.Event()
+
+    class Reader(TextReader):
+        def __call__(self, texts):
+            if texts[0] == TEXTS[4]:
+                second.set()
+            return super().__call__(texts)
+
+    class Waiting:
+        width = embedder.width
+
+        def __call__(self, batch):
+            assert second.wait(30), "nobody reads the second window while the model has the first"
+            return embedder(batch)
+
+    (one, two) = encode_stream(Waiting(), Reader(reader.tokenizer, reader.max_length), TEXTS, device=CPU)
+    assert np.array_equal(np.concatenate([one.vectors, two.vectors]), encoded_in_fours(embedder, reader))
+
+
+def encoded_in_fours(embedder, reader):
+    return np.concatenate([encoded(embedder, reader, TEXTS[at : at + 4])[0].vectors for at in (0, 4)])
+
+
+def test_what_fails_in_a_window_leaves_the_one_before_it(embedder, reader, monkeypatch):
+    monkeypatch.setattr(encoding, "WINDOW", 4)
+
+    def broken():
+        yield from TEXTS[:6]
+        raise OSError("the disk is gone")
+
+    stream = encode_stream(embedder, reader, broken(), device=CPU)
+    assert len(next(stream).vectors) == 4
+    with pytest.raises(OSError, match="the disk is gone"):
+        next(stream)
 
 
 def test_no_texts_no_vectors(embedder, reader):

@@ -1,6 +1,7 @@
 """Texts to vectors, in the order they came: any number of them, as a stream, in constant memory."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Protocol, runtime_checkable
@@ -128,18 +129,51 @@ def encode_stream(
 ) -> Iterator[Encoded]:
     """Make float32 vectors of texts, `WINDOW` of them at a time; the embedder must be on the device, in eval mode.
 
-    A text beyond the length is read from its beginning, and counted. A blank text is special tokens alone.
+    While a window is with the model, the next is drawn and tokenized. A text beyond the length is read from its
+    beginning, and counted. A blank text is special tokens alone.
 
     Raises:
         UserError: a vector holds NaN or an infinity (names its row), or the length leaves no room.
     """
-    rest, done = iter(texts), 0
-    while chunk := list(islice(rest, WINDOW)):
-        examples, counts = reader(chunk)
+    done = 0
+    for chunk, examples, counts in _tokenized_ahead(reader, texts):
         vectors = _vectors(embedder, examples, device=device, dtype=dtype, max_tokens=max_tokens)
         _require_finite(vectors, chunk, before=done)
         done += len(chunk)
         yield Encoded(vectors, counts)
+
+
+def _tokenized_ahead(reader: TextReader, texts: Iterable[str]) -> Iterator[tuple[list[str], list[Example], TextCounts]]:
+    """Windows of texts, the one after each being tokenized beside whatever is done with it.
+
+    Texts are drawn in the caller's thread, so that none blocks where it cannot be interrupted; what goes wrong with a
+    window is raised when the one before it is done with.
+    """
+    windows = _windows(texts)
+    with ThreadPoolExecutor(1, thread_name_prefix="tokenizing") as beside:
+
+        def begun() -> "tuple[list[str], Future[tuple[list[Example], TextCounts]]] | None":
+            window = next(windows, None)
+            return None if window is None else (window, beside.submit(reader, window))
+
+        current = begun()
+        while current is not None:
+            following, failure = None, None
+            try:
+                following = begun()
+            except Exception as error:
+                failure = error
+            window, made = current
+            yield window, *made.result()
+            if failure is not None:
+                raise failure
+            current = following
+
+
+def _windows(texts: Iterable[str]) -> Iterator[list[str]]:
+    rest = iter(texts)
+    while chunk := list(islice(rest, WINDOW)):
+        yield chunk
 
 
 def _vectors(
