@@ -110,7 +110,7 @@ def _numbers(device: "torch.device") -> dict[str, Finding]:
 def _host(device: "torch.device") -> dict[str, Finding]:
     import torch
 
-    from bertsmith.training.allocator import can_keep_freed_memory
+    from bertsmith.allocator import can_keep_freed_memory
 
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     asked = os.environ.get("OMP_NUM_THREADS")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from bertsmith.allocator import give_back_freed_memory
 from bertsmith.cli.options import CommonOptions
 from bertsmith.cli.output import print_json
 from bertsmith.cli.similarity import Similarities
@@ -163,6 +164,7 @@ class Answers:
                 for row, answer in zip(told, self._answers(ending, chunk), strict=True):
                     row |= {f"{name}{ending}": value for name, value in answer.items()}
             yield from told
+            give_back_freed_memory()
 
     def _answers(self, ending: str, chunk: "list[Record]") -> Iterator[dict[str, Any]]:
         bundle = self._bundles[ending]

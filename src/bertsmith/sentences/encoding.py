@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from bertsmith.allocator import give_back_freed_memory
 from bertsmith.batch import Example, PackedBatch, pack
 from bertsmith.data import plan_inference
 from bertsmith.errors import UserError
@@ -141,6 +142,7 @@ def encode_stream(
         _require_finite(vectors, chunk, before=done)
         done += len(chunk)
         yield Encoded(vectors, counts)
+        give_back_freed_memory()
 
 
 def _tokenized_ahead(reader: TextReader, texts: Iterable[str]) -> Iterator[tuple[list[str], list[Example], TextCounts]]:

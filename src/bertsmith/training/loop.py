@@ -9,8 +9,8 @@ from typing import NoReturn
 import torch
 from torch import Tensor
 
+from bertsmith.allocator import keep_freed_memory
 from bertsmith.errors import Interrupted
-from bertsmith.training.allocator import keep_freed_memory
 from bertsmith.training.averaging import averager
 from bertsmith.training.calendar import Calendar
 from bertsmith.training.config import TrainingConfig
