@@ -87,4 +87,4 @@ def test_quick_run_from_end_to_end(
     table = capsys.readouterr().out
     assert "| encode-zh | bertsmith | bfloat16 |" in table
     assert "the figures say nothing" in table
-    assert not {"reached", "missed", "not measured"} & set(table.split())
+    assert not any(verdict in table for verdict in ("reached", "missed", "not measured"))

@@ -164,7 +164,8 @@ class Answers:
                 for row, answer in zip(told, self._answers(ending, chunk), strict=True):
                     row |= {f"{name}{ending}": value for name, value in answer.items()}
             yield from told
-            give_back_freed_memory()
+            if len(chunk) == CHUNK:
+                give_back_freed_memory()
 
     def _answers(self, ending: str, chunk: "list[Record]") -> Iterator[dict[str, Any]]:
         bundle = self._bundles[ending]

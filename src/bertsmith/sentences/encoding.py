@@ -142,7 +142,8 @@ def encode_stream(
         _require_finite(vectors, chunk, before=done)
         done += len(chunk)
         yield Encoded(vectors, counts)
-        give_back_freed_memory()
+        if len(chunk) == WINDOW:  # of a few texts nothing is worth the milliseconds
+            give_back_freed_memory()
 
 
 def _tokenized_ahead(reader: TextReader, texts: Iterable[str]) -> Iterator[tuple[list[str], list[Example], TextCounts]]:
