@@ -40,10 +40,11 @@ class Trial:
 
 @dataclass(frozen=True)
 class Score:
-    """What came of it: metrics in percent, and seconds."""
+    """What came of it: metrics in percent, of the encoder alone and with n-grams if there are, and seconds."""
 
     metrics: Mapping[str, float] = field(default_factory=dict)
     seconds: float = 0.0
+    with_ngrams: Mapping[str, float] = field(default_factory=dict)
 
 
 RECIPE: dict[str, Any] = {
@@ -161,11 +162,14 @@ def _fine_tuned(trial: Trial, data: Path) -> Score:
     }
     recipe = finetune_recipe(given=given, settings=trial.settings)
     result = finetune(recipe, make_splits(splits_of(task, data), recipe))
-    return _score(task, result.measured["test"].metrics, result.seconds)
+    if result.joined is None or not result.joined.metrics:
+        return Score(_percent(task, result.measured["test"].metrics), round(result.seconds, 1))
+    test = result.joined.metrics["test"]
+    return Score(_percent(task, test["encoder"]), round(result.seconds, 1), _percent(task, test["both"]))
 
 
-def _score(task: Task, metrics: Mapping[str, float], seconds: float) -> Score:
-    return Score({name: round(100 * float(metrics[name]), 2) for name in task.metrics}, round(seconds, 1))
+def _percent(task: Task, metrics: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(100 * float(metrics[name]), 2) for name in task.metrics}
 
 
 def linear_svm(task: Task, data: Path) -> Score:
@@ -188,7 +192,7 @@ def linear_svm(task: Task, data: Path) -> Score:
     truth = np.array([labels.index(str(record.label)) for record in splits["test"]])
     probabilities = np.stack([-margins, margins], 1) if margins.ndim == 1 else margins
     metrics = classification_metrics(truth, probabilities.argmax(1), labels=labels, probabilities=probabilities)
-    return _score(task, metrics, time.perf_counter() - began)
+    return Score(_percent(task, metrics), round(time.perf_counter() - began, 1))
 
 
 def _texts(record: Record) -> Sequence[str]:

@@ -4,7 +4,8 @@
     python benchmarks/downstream.py --work FOLDER --table
 
 One recipe for all tasks (`chinese.RECIPE`); the random weights get a higher rate, without which they learn
-less. Scores go to FOLDER/scores.jsonl; a broken run goes on where it was.
+less. Where n-grams answer beside the encoder, it has a row alone and one with them. Scores go to
+FOLDER/scores.jsonl; a broken run goes on where it was.
 """
 
 import argparse
@@ -51,7 +52,10 @@ def measure(task: str, options: argparse.Namespace, notebook: Notebook) -> None:
             if notebook.find(encoder=name, task=task, seed=seed) is None:
                 settings = FOR_RANDOM_WEIGHTS if name == RANDOM else ()
                 score = run(Trial(model, task, seed, settings=settings), options.data)
-                notebook.add({"encoder": name, "task": task, "seed": seed, **score.metrics, "seconds": score.seconds})
+                trial = {"task": task, "seed": seed, "seconds": score.seconds}
+                notebook.add({"encoder": name, **trial, **score.metrics})
+                if score.with_ngrams:
+                    notebook.add({"encoder": f"{name}, with n-grams", **trial, **score.with_ngrams})
 
 
 def random_twin(model: str, folder: Path) -> str:

@@ -52,7 +52,8 @@ def _starts() -> Iterator[str]:
             for name, value in values.items()
         ]
         told = f"{when} these defaults take the place of those above."
-        yield "\n".join([f"## {title}\n", f"{told}\n", "| field | default |\n|---|---|", *rows, ""])
+        beside = "| `ngrams` (task `classification` only) | `{}` |"
+        yield "\n".join([f"## {title}\n", f"{told}\n", "| field | default |\n|---|---|", *rows, beside, ""])
 
 
 def _sections(kind: type[Config], path: tuple[str, ...]) -> Iterator[str]:

@@ -102,3 +102,17 @@ def test_what_does_not_fit_is_refused(trained, tmp_path, capsys, setting, code, 
     assert told in found.json["error"]["message"]
     assert code is None or found.json["error"]["code"] == code
     assert not (tmp_path / "none").exists()
+
+
+def test_what_the_n_grams_are_worth_is_printed_reported_and_used(files, capsys):
+    told = call(capsys, *(part for part in arguments(files) if part != "--json"))
+    assert told.code == 0, told.err
+    assert told.out.count("  of which the encoder alone accuracy") == 2
+    assert told.out.count("  of which the n-grams alone accuracy") == 2
+    report = (files / "out" / "report.html").read_text()
+    assert "What n-grams add to the encoder" in report
+    assert "the n-grams alone" in report
+    found = json.loads((files / "out" / "metrics.json").read_text())
+    assert found["ngrams"]["test"]["both"] == found["test"]
+    again = call(capsys, "evaluate", "--model", files / "out", "--data", files / "test.csv", "--json")
+    assert again.json["metrics"] == found["test"]

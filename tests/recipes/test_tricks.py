@@ -225,7 +225,7 @@ def test_a_teacher_that_reads_pairs_is_refused(one_layer: Path, teacher: Path):
 
 
 def test_the_temperature_is_kept_and_used_everywhere(one_layer: Path, tmp_path: Path):
-    settings = ["budget.epochs=1", "optimizer.lr=0.004"]
+    settings = ["budget.epochs=1", "optimizer.lr=0.004", "ngrams=null"]
     plain, result = (run(recipe_for(one_layer, *settings, *more)) for more in ([], ["calibrate=true"]))
     found = result.calibrated
     assert found is not None

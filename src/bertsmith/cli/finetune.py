@@ -222,8 +222,13 @@ def stored_summary(out: Path) -> dict[str, Any]:
 
 def print_summary(summary: dict[str, Any]) -> None:
     """Print the outcome for people."""
+    joined = summary.get("ngrams", {})
     for split in ("dev", "test"):
         print_figures(split, summary.get(split, {}))
+        for who, called in (("encoder", "encoder"), ("ngrams", "n-grams")):
+            print_figures(f"  of which the {called} alone", joined.get(split, {}).get(who, {}))
+    if "why" in joined:
+        print(f"n-grams: none, {joined['why']}")
     for name, alone in summary.get("final", {}).items():
         for split in ("dev", "test"):
             print_figures(f"{split} {name}, gone on alone", alone.get(split, {}))

@@ -32,6 +32,7 @@ from bertsmith.finetuning.documents import (
 from bertsmith.finetuning.guidance import Distill, Guided, RDrop, require_comparable
 from bertsmith.finetuning.mixture import MixedUpdates, MultiTuner, TaskBatch
 from bertsmith.finetuning.model import FineTuner, LabelledBatch
+from bertsmith.finetuning.ngrams import NgramPart, Ngrams, NgramScorer, fitted_ngrams
 from bertsmith.finetuning.outputs import Outputs
 from bertsmith.finetuning.prediction import predict
 from bertsmith.finetuning.preparation import Prepared, length_limit, prepare
@@ -68,6 +69,9 @@ __all__ = [
     "MultiLabel",
     "MultiLabelAnswers",
     "MultiTuner",
+    "NgramPart",
+    "NgramScorer",
+    "Ngrams",
     "Outputs",
     "Pair",
     "PairAnswers",
@@ -93,6 +97,7 @@ __all__ = [
     "Warmer",
     "Windows",
     "chosen_document",
+    "fitted_ngrams",
     "length_limit",
     "order_of_epoch",
     "pack_readings",

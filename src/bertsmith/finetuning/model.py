@@ -10,6 +10,7 @@ from bertsmith.batch import Layout, PackedBatch, cut, moved
 from bertsmith.encoder import Encoder
 from bertsmith.features import Joiner
 from bertsmith.finetuning.documents import Chunks
+from bertsmith.finetuning.ngrams import NgramScorer
 from bertsmith.finetuning.reading import TextBatch
 from bertsmith.finetuning.task import Task
 from bertsmith.losses import LabelFacts
@@ -48,7 +49,8 @@ class FineTuner(nn.Module):
     """Packed texts -> scores of each item; in training, the summed loss.
 
     `facts` (how often each label occurs in the training data) is needed by balanced weights only; a
-    model made for prediction can leave it out.
+    model made for prediction can leave it out. `ngrams` is no part of `scores`: it is fitted when the rest has
+    learned, and joins in when a text is answered (`prediction.py`).
     """
 
     def __init__(
@@ -67,6 +69,12 @@ class FineTuner(nn.Module):
         self.join = self._joiner(generator)
         self.head = task.head.build(self.features.width, len(task.labels), generator=generator)
         self.criterion = task.criterion.build(facts or LabelFacts.of(task.labels))
+        self.ngrams = None if task.ngrams is None else NgramScorer(task.ngrams, len(task.labels))
+
+    def join_in(self, ngrams: NgramScorer) -> None:
+        """Let a fitted linear model answer beside the encoder from now on."""
+        self.ngrams = ngrams
+        self.task = self.task.but(ngrams=ngrams.part)
 
     def _joiner(self, generator: torch.Generator | None) -> Joiner | None:
         """What makes one vector of those of a text's chunks; a head that reads tokens needs none."""

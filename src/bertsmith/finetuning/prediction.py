@@ -11,9 +11,10 @@ from torch import Tensor
 from bertsmith.batch import Layout
 from bertsmith.data import plan_inference
 from bertsmith.finetuning.model import FineTuner
+from bertsmith.finetuning.ngrams import NgramScorer
 from bertsmith.finetuning.outputs import Outputs
 from bertsmith.finetuning.reading import Reading, pack_readings
-from bertsmith.metrics.calibration import tempered
+from bertsmith.metrics import pooled, tempered
 
 INFERENCE_TOKENS = 4096
 """Tokens packed together at once; more leave the caches of a CPU."""
@@ -29,7 +30,8 @@ def predict(
 ) -> Outputs:
     """What the model says of every text, at the temperature of its task; of texts read in several ways the mean.
 
-    The model's train or eval mode is put back afterwards.
+    A linear model of n-grams, if it has one, is pooled with the encoder. The model's train or eval mode is put back
+    afterwards.
     """
     was_training = model.training
     model.eval()
@@ -38,10 +40,16 @@ def predict(
             said = [_outputs(model, readings, device, max_tokens) for readings in views]
     finally:
         model.train(was_training)
+    if model.ngrams is not None:
+        said = [_pooled(model.ngrams, readings, outputs) for readings, outputs in zip(views, said, strict=True)]
     outputs = said[0] if len(said) == 1 else Outputs(np.mean([outputs.values for outputs in said], axis=0))
     if model.task.temperature == 1.0:
         return outputs
     return replace(outputs, values=tempered(outputs.values, model.task.temperature))
+
+
+def _pooled(ngrams: NgramScorer, readings: Sequence[Reading], outputs: Outputs) -> Outputs:
+    return replace(outputs, values=pooled(outputs.values, ngrams.chances(readings), ngrams.part.powers))
 
 
 def _outputs(model: FineTuner, readings: Sequence[Reading], device: torch.device, max_tokens: int) -> Outputs:

@@ -9,6 +9,7 @@ from bertsmith.config import Config
 from bertsmith.features import Features
 from bertsmith.finetuning.answers import Aim, AnyAnswers
 from bertsmith.finetuning.documents import AnyDocument, Truncate
+from bertsmith.finetuning.ngrams import NgramPart
 from bertsmith.heads import AnyHead, HeadConfig, Linear
 from bertsmith.losses import AnyCriterion, CrossEntropy
 
@@ -17,7 +18,8 @@ class Task(Config):
     """answers × document × features × head × criterion: each a choice of its own.
 
     Probabilities are those of scores divided by `temperature`, which dev decides on request (Guo et
-    al. 2017, arXiv 1706.04599 §4.2); the likeliest label is the same at any.
+    al. 2017, arXiv 1706.04599 §4.2); the likeliest label is the same at any. `ngrams` is the linear model that
+    answers beside the encoder, if there is one; its temperature is that of both.
     """
 
     answers: AnyAnswers
@@ -26,6 +28,7 @@ class Task(Config):
     head: AnyHead = Linear()
     criterion: AnyCriterion = CrossEntropy()
     temperature: PositiveFloat = 1.0
+    ngrams: NgramPart | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> "Task":

@@ -48,11 +48,11 @@ def best_temperature(probabilities: Float[np.ndarray, "rows labels"], truth: Int
     """
     if not len(truth):
         raise ValueError("a temperature needs at least one row")
-    scores = _logarithms(probabilities)
+    scores = logarithms(probabilities)
     above = scores - scores[np.arange(len(truth)), truth, None]
 
     def too_sure(sharpness: float) -> bool:
-        return float((_softmax(above * sharpness) * above).sum(1).mean()) > 0
+        return float((softmax(above * sharpness) * above).sum(1).mean()) > 0
 
     low, high = 1 / HOTTEST, HOTTEST
     if too_sure(low) or not too_sure(high):
@@ -65,14 +65,16 @@ def best_temperature(probabilities: Float[np.ndarray, "rows labels"], truth: Int
 
 def tempered(probabilities: Float[np.ndarray, "rows labels"], temperature: float) -> Float[np.ndarray, "rows labels"]:
     """Probabilities of scores divided by the temperature; which label is the likeliest stays as it was."""
-    return _softmax(_logarithms(probabilities) / temperature).astype(probabilities.dtype)
+    return softmax(logarithms(probabilities) / temperature).astype(probabilities.dtype)
 
 
-def _logarithms(probabilities: Float[np.ndarray, "rows labels"]) -> Float[np.ndarray, "rows labels"]:
+def logarithms(probabilities: Float[np.ndarray, "rows labels"]) -> Float[np.ndarray, "rows labels"]:
+    """Logarithms in float64; a probability of zero counts as the smallest float32."""
     smallest = np.finfo(np.float32).tiny
     return np.asarray(np.log(np.maximum(probabilities.astype(np.float64), smallest)))
 
 
-def _softmax(scores: Float[np.ndarray, "rows labels"]) -> Float[np.ndarray, "rows labels"]:
+def softmax(scores: Float[np.ndarray, "rows labels"]) -> Float[np.ndarray, "rows labels"]:
+    """Probabilities of scores, row by row."""
     raised = np.exp(scores - scores.max(1, keepdims=True))
     return np.asarray(raised / raised.sum(1, keepdims=True))

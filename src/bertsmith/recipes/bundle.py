@@ -156,13 +156,13 @@ _POOLER = "pooler."
 def _is_transformers(bundle: Bundle) -> bool:
     """Whether transformers' BERT classifiers compute the same scores: from pooler or tokens of the last layer.
 
-    Numbers are standardised here, which transformers would not undo.
+    Numbers are standardised here, which transformers would not undo; n-grams it would not count.
     """
     model = bundle.model
     as_theirs = model.features.pooler is not None or bundle.answers.per_token
     last = model.features.keep_layers == (model.encoder.config.num_layers,)
     numbers = isinstance(bundle.answers, RegressionAnswers)
-    return bundle.family == "bert" and as_theirs and last and not numbers
+    return bundle.family == "bert" and as_theirs and last and not numbers and model.ngrams is None
 
 
 def _on_top(model: FineTuner) -> dict[str, Tensor]:

@@ -20,6 +20,7 @@ from bertsmith.finetuning import (
 )
 from bertsmith.recipes.bundle import Bundle
 from bertsmith.recipes.evaluation import Measured, measure
+from bertsmith.recipes.ngrams import Joined, join_ngrams
 from bertsmith.recipes.reading import decided, reading_notes
 from bertsmith.recipes.result import FinetuneResult
 from bertsmith.recipes.schema import FinetuneRecipe
@@ -109,7 +110,7 @@ class PreparedRun:
 
     def result(self, training: TrainingResult, ranks: Ranks, *, seconds: float) -> FinetuneResult:
         """Measure dev and test, once, and gather what is known."""
-        measured, found = self._measured() if ranks.leads else ({}, None)
+        measured, joined, found = self._measured() if ranks.leads else ({}, None, None)
         return FinetuneResult(
             recipe=self.recipe,
             bundle=self.bundle,
@@ -119,16 +120,20 @@ class PreparedRun:
             training=training,
             groups=self.groups,
             device=self.device,
-            notes=self.notes if found is None else (*self.notes, str(found)),
+            notes=(*self.notes, *(str(each) for each in (joined, found) if each is not None)),
+            joined=joined,
             calibrated=found,
             why=self.why,
             seconds=seconds,
             leads=ranks.leads,
         )
 
-    def _measured(self) -> tuple[dict[str, Measured], Calibrated | None]:
+    def _measured(self) -> tuple[dict[str, Measured], Joined | None, Calibrated | None]:
         """Dev and test; what dev decides is decided first, and kept in the bundle."""
         said = {name: self.outputs(name) for name in self.prepared if name != "train"}
+        joined = None
+        if self.recipe.ngrams is not None:
+            said, joined = join_ngrams(self.model, self.recipe, self.prepared, self.truth, said)
         found = calibrated(said, self.truth) if self.recipe.calibrate else None
         if found is not None:
             self.model.task = self.model.task.but(temperature=found.temperature)
@@ -140,7 +145,7 @@ class PreparedRun:
             name: measure(rows[name], answers, self.truth[name], outputs, seed=self.recipe.seed)
             for name, outputs in said.items()
         }
-        return measured, found
+        return measured, joined, found
 
 
 def _token_ids(prepared: Prepared) -> Iterator[Integer[np.ndarray, "_"]]:

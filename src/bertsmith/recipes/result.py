@@ -8,6 +8,7 @@ import torch
 from bertsmith.finetuning import Prepared, Truncated
 from bertsmith.recipes.bundle import Bundle
 from bertsmith.recipes.evaluation import Measured
+from bertsmith.recipes.ngrams import Joined
 from bertsmith.recipes.schema import FinetuneRecipe
 from bertsmith.recipes.splits import Splits
 from bertsmith.recipes.tricks import Calibrated
@@ -29,6 +30,8 @@ class FinetuneResult:
     notes: tuple[str, ...]
     seconds: float
     calibrated: Calibrated | None = None
+    joined: Joined | None = None
+    """What the n-grams are worth beside the encoder, if they were asked for."""
     why: str | None = None
     """Why texts are read as they are, where the recipe leaves it open."""
     leads: bool = True
@@ -64,6 +67,7 @@ class FinetuneResult:
                     for name, prepared in self.prepared.items()
                 },
             },
+            **({} if self.joined is None else {"ngrams": self.joined.summary()}),
             **({} if self.calibrated is None else {"calibration": self.calibrated.summary()}),
             **({} if self.warmed is None else {"warm_start": self._warmed(self.warmed)}),
             "steps": result.steps,

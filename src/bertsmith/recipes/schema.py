@@ -23,6 +23,7 @@ from bertsmith.finetuning import (
     AskedDocument,
     Classification,
     Distill,
+    Ngrams,
     RDrop,
     Truncate,
     WarmStart,
@@ -117,6 +118,7 @@ class FinetuneRecipe(Config):
     `calibrate` lets dev decide the temperature of the probabilities (Guo et al. 2017, arXiv 1706.04599).
     `activations: recomputed` needs less memory and more time, and gives the same model. `attention` names the kernel
     of attention; `auto` takes the first that can do what is asked, and a name is taken or refused with the reason.
+    `ngrams` lets a linear model of runs of tokens answer beside the encoder, for one label a text.
     """
 
     kind: Literal["finetune"] = "finetune"
@@ -137,6 +139,7 @@ class FinetuneRecipe(Config):
     r_drop: RDrop | None = None
     warm_start: WarmStart | None = None
     distill: Distill | None = None
+    ngrams: Ngrams | None = None
     calibrate: bool = False
     precision: Precision = "auto"
     activations: Activations = "kept"
@@ -163,6 +166,11 @@ class FinetuneRecipe(Config):
             require_comparable(self.criterion)
         if self.calibrate and not self.task.calibrates:
             raise ValueError(f"calibrate needs one label a text; task {self.task.kind} has no such probabilities")
+        if self.ngrams is not None and not self.task.counts_ngrams:
+            raise ValueError(
+                f"ngrams answers one text with one label, which task {self.task.kind} does not; "
+                "leave it out (ngrams=null)"
+            )
         if self.warm_start is not None and (not self.task.calibrates or self.head.gathers):
             what = f"head {self.head.kind}" if self.task.calibrates else f"task {self.task.kind}"
             raise ValueError(
@@ -215,6 +223,12 @@ def usual_for_start(start: Any) -> Mapping[str, Any]:
     return FOR_NARROW_ENCODERS if is_narrow(start) else {}
 
 
+def usual_ngrams(start: Any, task: Any) -> Mapping[str, Any]:
+    """N-grams answer beside encoders that know little: narrow ones, and random weights (LOG.md)."""
+    kind = task.get("kind") if isinstance(task, Mapping) else getattr(task, "kind", task or Classification().kind)
+    return {"ngrams": {}} if usual_for_start(start) and kind in AIMS and AIMS[kind].counts_ngrams else {}
+
+
 def is_narrow(start: Any) -> bool:
     """Whether a run starts from a checkpoint narrower than `NARROW`."""
     width = None
@@ -264,7 +278,8 @@ def recipe_of(chosen: Mapping[str, Any], *, where: str | None = None) -> Finetun
     Raises:
         UserError: a field is unknown or its value does not fit.
     """
-    usual = merged(usual_for_start(chosen["start"]), usual_for(chosen.get("task")))
+    start, task = chosen["start"], chosen.get("task")
+    usual = merged(merged(usual_for_start(start), usual_ngrams(start, task)), usual_for(task))
     return parse_config(FinetuneRecipe, merged(usual, chosen), where=where)
 
 

@@ -35,6 +35,11 @@ def trick_notes(
     """What the user should know before the run; `train` is what is true of the training texts."""
     if recipe.warm_start is not None:
         yield _warm_note(recipe.warm_start, train.values)
+    if recipe.ngrams is not None:
+        yield (
+            f"n-grams: when training is over, a linear model of runs of 1 to {recipe.ngrams.longest} tokens is fitted "
+            "to the training texts and answers beside the encoder, both weighed by dev (ngrams=null leaves it out)"
+        )
     frozen = sum(group.size for group in groups if group.from_epoch is None)
     if frozen:
         yield f"frozen: {frozen:,} of {sum(group.size for group in groups):,} weights do not learn"
@@ -69,6 +74,7 @@ def tricks_used(recipe: FinetuneRecipe) -> str:
         "freezing": recipe.freeze is not None,
         "R-Drop": recipe.r_drop is not None,
         "teacher": recipe.distill is not None,
+        "n-grams": recipe.ngrams is not None,
         "calibration": recipe.calibrate,
     }
     named = [each.kind.upper() for each in (recipe.adversarial, recipe.averaging) if each is not None]

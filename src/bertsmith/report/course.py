@@ -6,6 +6,8 @@ from bertsmith.report.plots import dev_plot, length_plot, loss_plot, rate_plot
 from bertsmith.report.run import AnyReport, AnyTuned, ParameterGroup, RunReport
 from bertsmith.report.wording import counted, duration, memory, metric_value, rate, share, wording
 
+WHO = {"encoder": "the encoder alone", "ngrams": "the n-grams alone", "both": "both"}
+
 
 def learning(report: AnyTuned) -> Section | None:
     """Loss, dev metric and learning rate by update."""
@@ -18,6 +20,25 @@ def learning(report: AnyTuned) -> Section | None:
         figures.append(figure(dev_plot(curves), f"{wording(curves.metric).name} on dev, at best {best}{kept}."))
     figures.append(figure(rate_plot(curves.steps, curves.rate), "Learning rate by update."))
     return Section("learning", "Learning curves", tag("div", *figures, class_="figures"))
+
+
+def joined(report: RunReport) -> Section | None:
+    """What the encoder and the n-grams are worth, each alone and both together."""
+    if not report.joined:
+        return None
+    metrics = list(next(iter(next(iter(report.joined.values())).values())))
+    header = ("Who answers", *(f"{wording(metric).name} ({split})" for split in report.joined for metric in metrics))
+    said = {
+        who: [metric_value(metric, parts[who][metric]) for parts in report.joined.values() for metric in metrics]
+        for who in WHO
+    }
+    lines = [(WHO[who], *values) for who, values in said.items()]
+    words = (
+        "A linear model of runs of tokens answers beside the encoder; dev decided how much either is heard. "
+        "The learning curves are those of the encoder alone."
+    )
+    body = join(paragraph(words), table(header, lines, caption="Encoder and n-grams", numbers=range(1, len(header))))
+    return Section("ngrams", "What n-grams add to the encoder", body)
 
 
 def lengths(report: RunReport) -> Section | None:

@@ -88,6 +88,7 @@ def finetune_report(
         recipe=written,
         language=language_of([record.text for record in result.splits.train.records[:200]]),
         base_model=base_model(start),
+        joined={} if result.joined is None else result.joined.metrics,
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from bertsmith.report.course import cost, groups, learning, lengths
+from bertsmith.report.course import cost, groups, joined, learning, lengths
 from bertsmith.report.label_sets import confidence_of_sets, errors_of_sets, labels_of_sets
 from bertsmith.report.numbers import misses, scatter
 from bertsmith.report.overview import lead, notices, story
@@ -14,6 +14,7 @@ from bertsmith.report.spans import confusion_of_types, errors_of_spans, types_of
 
 OF_A_TASK: tuple[Callable[[RunReport], Section | None], ...] = (
     learning,
+    joined,
     per_label,
     confusions,
     errors,

@@ -205,7 +205,7 @@ class RunReport:
     `setup` names further choices in the reader's words (`Seed`: `42`, `Precision`: `bfloat16`);
     `lengths` are tokens per training text before truncation, special tokens included;
     `base_model` is the hub id the weights come from, if they come from there; `members` is how many models answer
-    together.
+    together. `joined` holds the metrics of each split by who answers, where n-grams answer beside the encoder.
     """
 
     title: str
@@ -228,6 +228,7 @@ class RunReport:
     language: str | None = None
     base_model: str | None = None
     members: int = 1
+    joined: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
 
     @property
     def held_out(self) -> Split | None:

@@ -24,12 +24,14 @@ class Aim(Config, ABC):
 
     `usual` holds the defaults of a recipe that are others for this kind; `criteria` names the kinds
     of criterion that fit; `per_token` says whether every token gets an answer, or every text;
-    `calibrates`, whether outputs are the probabilities of one label each, which a temperature can calibrate.
+    `calibrates`, whether outputs are the probabilities of one label each, which a temperature can calibrate;
+    `counts_ngrams`, whether a linear model of n-grams can answer too: it needs one label and a single text.
     """
 
     reads: ClassVar[LabelKind] = "single"
     per_token: ClassVar[bool] = False
     calibrates: ClassVar[bool] = False
+    counts_ngrams: ClassVar[bool] = False
     usual: ClassVar[Mapping[str, Any]] = {}
     criteria: ClassVar[tuple[str, ...]] = ("cross_entropy", "focal")
 

@@ -33,6 +33,7 @@ class Classification(Aim):
     kind: Literal["classification"] = "classification"
 
     calibrates: ClassVar[bool] = True
+    counts_ngrams: ClassVar[bool] = True
 
     def learn(self, records: Sequence[Record]) -> "ClassificationAnswers":
         """The labels in order: numbers by value, the rest by name."""

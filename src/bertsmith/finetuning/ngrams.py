@@ -1,0 +1,220 @@
+"""A linear model of the n-grams of a text, which answers beside the encoder.
+
+Words that decide a topic are learned from few texts by a linear model, and hardly by a small encoder; what needs order
+and context is the other way round. Linear models of n-grams are hard to beat (Wang & Manning 2012, ACL, "Baselines
+and Bigrams"); joined with a deep model they make up for what it lacks (Cheng et al. 2016, arXiv 1606.07792). Here both
+are trained apart, and their probabilities multiplied, each to a power that dev decides (a logarithmic pool).
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from bertsmith.config import Config
+from bertsmith.finetuning.reading import Reading
+
+MOST_WEIGHTS = 2**22
+"""Weights of the linear model: n-grams times labels; the most frequent n-grams are taken."""
+
+FEW_TEXTS = 10_000
+"""Below, a run that a single text has is worth its place (LOG.md)."""
+
+SHARPNESS = 4.0
+"""What scores are multiplied by to be those of probabilities: they want 1 for the true label and -1 for the others."""
+
+TEXTS_AT_ONCE = 4096
+"""Texts whose n-grams are counted together."""
+
+SEARCH_STEPS = 300
+"""Steps of the search at most; 45,000 texts need about two hundred."""
+
+Longest = Annotated[PositiveInt, Field(le=3)]
+
+
+class Ngrams(Config):
+    """What to fit: all runs of one to `longest` tokens that at least `min_texts` texts have, in TF-IDF.
+
+    A linear support vector machine a label; a larger `strength` trusts the training texts more (scikit-learn's C).
+    Without `min_texts` every run counts where there are fewer than 10,000 texts, from there on those of two texts.
+    """
+
+    longest: Longest = 3
+    min_texts: PositiveInt | None = None
+    strength: PositiveFloat = 1.0
+
+    def least(self, texts: int) -> int:
+        """In how many of so many texts a run must be."""
+        return self.min_texts or (1 if texts < FEW_TEXTS else 2)
+
+
+class NgramPart(Config):
+    """What stands in a trained task: how it reads, the size of its table, and to which powers both are raised.
+
+    `ids` is the size of the vocabulary, `powers` those of the encoder's probabilities and of the n-grams'.
+    """
+
+    longest: Longest
+    ids: PositiveInt
+    features: PositiveInt
+    powers: tuple[NonNegativeFloat, NonNegativeFloat] = (1.0, 1.0)
+
+
+class Found(NamedTuple):
+    """The n-grams of some texts: row, key and how often, sorted by row and key."""
+
+    rows: Int[np.ndarray, "grams"]
+    keys: Int[np.ndarray, "grams"]
+    counts: Int[np.ndarray, "grams"]
+
+
+class Bags(NamedTuple):
+    """A sparse matrix by rows: where each begins, and column and value of what stands in them."""
+
+    starts: Int[np.ndarray, "rows"]
+    columns: Int[np.ndarray, "entries"]
+    values: Float[np.ndarray, "entries"]
+
+    def times(self, matrix: Float[Tensor, "columns width"]) -> Float[Tensor, "rows width"]:
+        """The product with a dense matrix, on its device."""
+        columns, starts, values = (
+            torch.from_numpy(each).to(matrix.device) for each in (self.columns, self.starts, self.values)
+        )
+        return F.embedding_bag(columns, matrix, starts, mode="sum", per_sample_weights=values)
+
+    def transposed(self, width: int) -> "Bags":
+        """Rows and columns changed over; `width` is how many columns there are."""
+        rows = np.repeat(np.arange(len(self.starts)), np.diff(np.r_[self.starts, len(self.columns)]))
+        order = np.argsort(self.columns, kind="stable")
+        starts = np.searchsorted(self.columns[order], np.arange(width))
+        return Bags(starts, rows[order], self.values[order])
+
+
+class NgramScorer(nn.Module):
+    """TF-IDF of the known n-grams of a text, scaled to length one, times weights, plus a bias: scores of labels.
+
+    The frequency of an n-gram in a text counts as 1 + ln(frequency). It is fitted, not trained by gradients: all
+    of it are buffers.
+    """
+
+    keys: Tensor
+    idf: Tensor
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, part: NgramPart, outputs: int) -> None:
+        super().__init__()
+        self.part = part
+        self.register_buffer("keys", torch.zeros(part.features, dtype=torch.int64))
+        self.register_buffer("idf", torch.zeros(part.features))
+        self.register_buffer("weight", torch.zeros(part.features, outputs))
+        self.register_buffer("bias", torch.zeros(outputs))
+
+    def forward(self, readings: Sequence[Reading]) -> Float[Tensor, "texts outputs"]:
+        """Scores of every text; of one without a known n-gram, the bias."""
+        found = found_in(readings, longest=self.part.longest, ids=self.part.ids)
+        return self.bags(found, len(readings)).times(self.weight) + self.bias
+
+    @torch.inference_mode()
+    def chances(self, readings: Sequence[Reading]) -> Float[np.ndarray, "texts outputs"]:
+        """The probabilities of every text, some texts at a time."""
+        parts = [readings[start : start + TEXTS_AT_ONCE] for start in range(0, len(readings), TEXTS_AT_ONCE)]
+        return np.concatenate([(SHARPNESS * self(part)).softmax(1).cpu().numpy() for part in parts])
+
+    def bags(self, found: Found, texts: int) -> Bags:
+        """The rows of the matrix of these texts."""
+        keys, idf = self.keys.cpu().numpy(), self.idf.cpu().numpy()
+        places = np.minimum(np.searchsorted(keys, found.keys), len(keys) - 1)
+        known = keys[places] == found.keys
+        rows, columns = found.rows[known], places[known]
+        values = (1 + np.log(found.counts[known])) * idf[columns]
+        norms = np.sqrt(np.bincount(rows, values**2, minlength=texts))
+        return Bags(np.searchsorted(rows, np.arange(texts)), columns, (values / norms[rows]).astype(np.float32))
+
+
+def found_in(readings: Sequence[Reading], *, longest: int, ids: int) -> Found:
+    """Count the n-grams of texts by their tokens; none reaches over the end of a sequence.
+
+    A key is the number that its ids, counted from 1, spell to the base `ids` + 1: no two n-grams share one.
+    """
+    sequences = [example.token_ids for reading in readings for example in reading.sequences]
+    lengths = np.array([len(tokens) for tokens in sequences])
+    tokens = np.concatenate(sequences).astype(np.int64) + 1
+    rows = np.repeat(np.arange(len(readings)), [len(reading) for reading in readings])
+    left = np.repeat(np.cumsum(lengths), lengths) - np.arange(len(tokens))  # of the sequence, from each token on
+    keys, parts = tokens, [(rows, tokens)]
+    for size in range(2, longest + 1):
+        keys = keys[:-1] * (ids + 1) + tokens[size - 1 :]
+        whole = left[: len(keys)] >= size
+        parts.append((rows[: len(keys)][whole], keys[whole]))
+    return _counted(*(np.concatenate(each) for each in zip(*parts, strict=True)))
+
+
+def _counted(rows: Int[np.ndarray, "grams"], keys: Int[np.ndarray, "grams"]) -> Found:
+    order = np.lexsort((keys, rows))
+    rows, keys = rows[order], keys[order]
+    first = np.flatnonzero(np.r_[True, (rows[1:] != rows[:-1]) | (keys[1:] != keys[:-1])])
+    return Found(rows[first], keys[first], np.diff(np.r_[first, len(keys)]))
+
+
+def fitted_ngrams(
+    readings: Sequence[Reading],
+    labels: Int[np.ndarray, "texts"],
+    *,
+    config: Ngrams,
+    ids: int,
+    weights: Sequence[float],
+) -> NgramScorer | None:
+    """Fit the linear model to texts; `weights` is how much a text of each label counts.
+
+    The loss is convex and the search starts from zero: the same texts always give the same model. An n-gram that every
+    text has tells nothing and is left out. None: no n-gram is left.
+    """
+    found = found_in(readings, longest=config.longest, ids=ids)
+    keys, texts = np.unique(found.keys, return_counts=True)
+    telling = np.flatnonzero((texts >= config.least(len(readings))) & (texts < len(readings)))
+    most = max(MOST_WEIGHTS // len(weights), 1)
+    kept = np.sort(telling[np.argsort(-texts[telling], kind="stable")[:most]])
+    if not len(kept):
+        return None
+    scorer = NgramScorer(NgramPart(longest=config.longest, ids=ids, features=len(kept)), len(weights))
+    scorer.keys.copy_(torch.from_numpy(keys[kept]))
+    scorer.idf.copy_(torch.from_numpy(np.log((1 + len(readings)) / (1 + texts[kept])) + 1))
+    bags = scorer.bags(found, len(readings))
+    _minimise(scorer, bags, torch.from_numpy(np.asarray(labels, dtype=np.int64)), config.strength, weights)
+    return scorer
+
+
+@torch.no_grad()
+def _minimise(scorer: NgramScorer, bags: Bags, truth: Tensor, strength: float, weights: Sequence[float]) -> None:
+    """One support vector machine a label against all others (Fan et al. 2008, JMLR 9, "LIBLINEAR", §2.2), by L-BFGS.
+
+    The loss is max(0, 1 - score)² for the true label and max(0, 1 + score)² for every other, weighted and summed over
+    texts, plus |weight|² / (2 · strength).
+    """
+    weight, bias = scorer.weight.requires_grad_(), scorer.bias.requires_grad_()
+    importance = torch.tensor(weights)[truth][:, None]
+    side = torch.full((len(truth), len(bias)), -1.0)
+    side[torch.arange(len(truth)), truth] = 1.0
+    columns, texts = bags.transposed(len(weight)), len(truth)
+    search = torch.optim.LBFGS(
+        [weight, bias], max_iter=SEARCH_STEPS, tolerance_grad=1e-5, line_search_fn="strong_wolfe"
+    )
+
+    @torch.no_grad()
+    def closure() -> Tensor:
+        lacking = (1 - side * (bags.times(weight) + bias)).clamp(min=0)
+        slope = -2 * side * lacking * importance
+        weight.grad = (columns.times(slope) + weight / strength) / texts
+        bias.grad = slope.sum(0) / texts
+        return ((lacking.square() * importance).sum() + weight.square().sum() / (2 * strength)) / texts
+
+    search.step(closure)  # type: ignore[no-untyped-call]
+    for each in (weight, bias):
+        each.requires_grad = False
+        each.grad = None

@@ -1,0 +1,136 @@
+from collections import Counter
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bertsmith.batch import Example
+from bertsmith.finetuning import Ngrams, NgramScorer, Reading, fitted_ngrams
+from bertsmith.finetuning.ngrams import MOST_WEIGHTS, found_in
+
+IDS = 50
+TEXTS = st.lists(
+    st.lists(st.lists(st.integers(0, IDS - 1), min_size=1, max_size=9), min_size=1, max_size=3), min_size=1, max_size=6
+)
+
+
+def reading(*sequences: list[int]) -> Reading:
+    return Reading(tuple(Example(np.array(ids), np.zeros(len(ids), dtype=np.int64)) for ids in sequences))
+
+
+def fitted(
+    readings: list[Reading], labels: np.ndarray, weights: tuple[float, ...] = (1.0, 1.0), **config
+) -> NgramScorer:
+    scorer = fitted_ngrams(readings, labels, config=Ngrams(**config), ids=IDS, weights=weights)
+    assert scorer is not None
+    return scorer
+
+
+def sampled(texts: int, seed: int) -> tuple[list[Reading], np.ndarray]:
+    """Texts of two topics, which differ in how often some tokens occur; the last token never does."""
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, 2, texts)
+    odds = np.ones((2, IDS - 1))
+    odds[0, :5], odds[1, 5:10] = 4, 4
+    odds /= odds.sum(1, keepdims=True)
+    drawn = [reading(random.choice(IDS - 1, size=random.integers(4, 12), p=odds[label]).tolist()) for label in labels]
+    return drawn, labels
+
+
+@given(TEXTS, st.integers(1, 3))
+def test_n_grams_are_counted_within_sequences(texts, longest):
+    found = found_in([reading(*sequences) for sequences in texts], longest=longest, ids=IDS)
+    expected: Counter[tuple[int, int]] = Counter()
+    for row, sequences in enumerate(texts):
+        for ids in sequences:
+            for size in range(1, longest + 1):
+                for start in range(len(ids) - size + 1):
+                    key = 0
+                    for each in ids[start : start + size]:
+                        key = key * (IDS + 1) + each + 1
+                    expected[row, key] += 1
+    given_back = list(zip(found.rows.tolist(), found.keys.tolist(), strict=True))
+    assert dict(zip(given_back, found.counts.tolist(), strict=True)) == expected
+    assert all(one < other for one, other in pairwise(given_back))
+
+
+@pytest.mark.parametrize("labels", [2, 3])
+def test_it_is_scikit_learns_linear_svm_on_its_tf_idf(labels):
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.svm import LinearSVC
+
+    readings, truth = sampled(200, 0)
+    if labels == 3:
+        truth = np.where(np.arange(200) % 7 == 0, 2, truth)
+    fresh, _ = sampled(40, 1)
+
+    def words(these: list[Reading]) -> list[str]:
+        return [" ".join(f"t{id}" for id in each.sequences[0].token_ids) for each in these]
+
+    vectorizer = TfidfVectorizer(ngram_range=(1, 3), sublinear_tf=True, min_df=2, token_pattern=r"\S+")
+    matrix = vectorizer.fit_transform(words(readings))
+    # their bias is punished like a weight; one of a thousand is hardly so
+    theirs = LinearSVC(C=0.7, intercept_scaling=1000.0, tol=1e-9, max_iter=100_000, dual=False).fit(matrix, truth)
+    ours = fitted(readings, truth, (1.0,) * labels, strength=0.7, min_texts=2)
+    assert ours.part.features == len(vectorizer.vocabulary_)
+    scores = theirs.decision_function(vectorizer.transform(words(fresh)))
+    expected = np.stack([-scores, scores], 1) if labels == 2 else scores
+    assert ours(fresh).numpy() == pytest.approx(expected, abs=5e-3)
+    sharp = np.exp(4 * expected)
+    assert ours.chances(fresh) == pytest.approx(sharp / sharp.sum(1, keepdims=True), abs=1e-2)
+
+
+def test_a_label_that_counts_twice_is_as_if_its_texts_were_there_twice():
+    readings, labels = sampled(120, 2)
+    rare = [each for each, label in zip(readings, labels, strict=True) if label]
+    twice = np.r_[labels, np.ones(len(rare), dtype=np.int64)]
+    weighted = fitted(readings, labels, (1.0, 2.0), longest=1, min_texts=1)
+    doubled = fitted([*readings, *rare], twice, longest=1, min_texts=1)
+    plain = fitted(readings, labels, longest=1, min_texts=1)
+    apart = [np.abs(each.chances(readings) - weighted.chances(readings)).mean() for each in (doubled, plain)]
+    assert apart[0] < 0.02 < apart[1]  # the texts there twice also change how rare an n-gram is
+
+
+def test_the_same_texts_give_the_same_bits_and_the_kept_is_what_was_fitted():
+    readings, labels = sampled(100, 3)
+    one, other = fitted(readings, labels), fitted(readings, labels)
+    assert all(torch.equal(value, other.state_dict()[name]) for name, value in one.state_dict().items())
+    again = NgramScorer(one.part, 2)
+    again.load_state_dict(one.state_dict())
+    assert np.array_equal(again.chances(readings), one.chances(readings))
+
+
+def test_a_text_of_unknown_n_grams_gets_the_bias_alone():
+    readings, labels = sampled(100, 4)
+    scorer = fitted(readings, labels, min_texts=2)
+    with torch.no_grad():
+        assert torch.equal(scorer([reading([IDS - 1, IDS - 1, IDS - 1])])[0], scorer.bias)
+
+
+def test_what_every_text_has_or_few_have_is_no_feature():
+    texts = [reading([1, 2]), reading([1, 3]), reading([1, 3]), reading([1, 4])]
+    labels = np.array([0, 1, 1, 0])
+    scorer = fitted(texts, labels, longest=1, min_texts=2)
+    assert scorer.keys.tolist() == [4]  # token 3: counted from 1
+    assert fitted_ngrams(texts[:1] * 3, np.array([0, 1, 0]), config=Ngrams(), ids=IDS, weights=(1.0, 1.0)) is None
+
+
+def test_of_too_many_n_grams_the_most_frequent_are_kept():
+    texts = [reading([1, 2, 3]), reading([1, 2]), reading([1, 4]), reading([5])]
+    many = (1.0,) * (MOST_WEIGHTS // 2)
+    scorer = fitted(texts, np.array([0, 1, 2, 3]), many, longest=1, min_texts=1)
+    assert scorer.keys.tolist() == [2, 3]
+
+
+@pytest.mark.parametrize("longest", [0, 4])
+def test_runs_are_of_one_to_three_tokens(longest):
+    with pytest.raises(ValueError, match="longest"):
+        Ngrams(longest=longest)
+
+
+def test_what_one_text_has_counts_where_texts_are_few():
+    assert [Ngrams().least(texts) for texts in (9_999, 10_000)] == [1, 2]
+    assert Ngrams(min_texts=3).least(10) == 3
