@@ -173,18 +173,23 @@ def _percent(task: Task, metrics: Mapping[str, float]) -> dict[str, float]:
 
 
 def linear_svm(task: Task, data: Path) -> Score:
-    """A linear SVM on TF-IDF of characters, one to three in a row; of a pair, what both texts have and what one has."""
+    """A linear SVM on TF-IDF of characters, one to three in a row; of a pair, what both texts have and what one has.
+
+    As for the n-grams of bertsmith, runs that only one text has count where texts are few (LOG.md).
+    """
     import time
 
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.svm import LinearSVC
 
+    from bertsmith.finetuning import Ngrams
     from bertsmith.metrics import classification_metrics
 
     began = time.perf_counter()
     splits = splits_of(task, data)
     labels = sorted({str(record.label) for record in splits["train"]})
-    grams = TfidfVectorizer(analyzer="char", ngram_range=(1, 3), sublinear_tf=True, min_df=2)
+    least = Ngrams().least(len(splits["train"]))
+    grams = TfidfVectorizer(analyzer="char", ngram_range=(1, 3), sublinear_tf=True, min_df=least)
     grams.fit(text for record in splits["train"] for text in _texts(record))
     model = LinearSVC(C=0.5 if task.kind == "pair" else 1.0, class_weight="balanced" if task.kind == "pair" else None)
     model.fit(_features(splits["train"], grams), [labels.index(str(record.label)) for record in splits["train"]])

@@ -108,7 +108,7 @@ def measure(name: str, part: str, options: argparse.Namespace, notebook: Noteboo
 
 def base_settings(name: str, options: argparse.Namespace) -> list[str]:
     """What all ways have in common."""
-    settings = [f"document.max_length={SETS[name].max_length}", f"budget.epochs={options.epochs}"]
+    settings = ["ngrams=null", f"document.max_length={SETS[name].max_length}", f"budget.epochs={options.epochs}"]
     return [*settings, f"optimizer.lr={options.lr}", *options.settings]
 
 

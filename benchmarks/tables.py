@@ -26,7 +26,7 @@ from bertsmith.experiments.rungs import FurtherEncoder
 from bertsmith.recipes import FinetuneRecipe, Splits, finetune_recipe, make_splits
 from sets import IMDB
 
-BASE = ("document.keep=tail", "batches.batch_size=16", "optimizer.lr=5e-5")
+BASE = ("ngrams=null", "document.keep=tail", "batches.batch_size=16", "optimizer.lr=5e-5")
 TABLES: dict[str, dict[str, tuple[str, ...]]] = {
     "truncation": {
         "head": ("document.keep=head",),

@@ -55,6 +55,7 @@ def measured(name: str, layers: int, hidden: int, updates: int) -> dict[str, flo
             "budget.epochs=null",
             f"budget.max_steps={updates}",
             "selection.keep=last",
+            "ngrams=null",
             "start.vocabulary.size=4000",
         ]
         recipe = finetune_recipe(given={"start": {"encoder": str(shape)}}, settings=[*fixed, *settings])

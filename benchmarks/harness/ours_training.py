@@ -57,7 +57,7 @@ class End:
 
 
 def tuning(job: Job, **more: Any) -> FinetuneRecipe:
-    """A recipe of what a case says; everything else as bertsmith has it."""
+    """A recipe of what a case says; everything else as bertsmith has it, but for n-grams, which no peer has."""
     options = job.options
     given = {
         "start": {"model": job.files["model"]},
@@ -66,6 +66,7 @@ def tuning(job: Job, **more: Any) -> FinetuneRecipe:
         "optimizer": {"lr": options["lr"], "schedule": {"kind": "linear", "warmup": 0.1}},
         "budget": {"epochs": options["epochs"]},
         "selection": {"keep": "last"},
+        "ngrams": None,
         "precision": job.way,
         "activations": options.get("activations", "kept"),
         "device": job.device,

@@ -53,7 +53,7 @@ def test_killed_with_all_tricks_on_and_resumed_from_the_folder_alone(trained, tm
     report = (out / "report.html").read_text()
     assert "expected calibration error" in report
     assert "layer 1 (from epoch 2)" in report
-    assert "layer decay, rates by name, freezing, R-Drop, teacher, calibration, PGD, EMA" in report
+    assert "layer decay, rates by name, freezing, R-Drop, teacher, n-grams, calibration, PGD, EMA" in report
 
 
 @pytest.mark.distributed

@@ -145,7 +145,7 @@ def test_cross_validation(shape):
 
 def test_in_a_pipeline_and_a_grid(shape):
     lower = FunctionTransformer(lambda texts: [text.lower() for text in texts])
-    pipeline = Pipeline([("lower", lower), ("classify", classifier(shape))])
+    pipeline = Pipeline([("lower", lower), ("classify", classifier(shape, settings=[*SETTINGS, "ngrams=null"]))])
     loud = [text.upper() for text in TEXTS]
     grid = GridSearchCV(pipeline, {"classify__lr": [1e-6, 0.01]}, cv=2).fit(loud, LABELS)
     assert grid.best_params_ == {"classify__lr": 0.01}

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bertsmith.batch import Example
-from bertsmith.finetuning import Ngrams, NgramScorer, Reading, fitted_ngrams
+from bertsmith.finetuning import NgramPart, Ngrams, NgramScorer, Reading, fitted_ngrams, renumbered_ngrams
 from bertsmith.finetuning.ngrams import MOST_WEIGHTS, found_in
 
 IDS = 50
@@ -134,3 +134,34 @@ def test_runs_are_of_one_to_three_tokens(longest):
 def test_what_one_text_has_counts_where_texts_are_few():
     assert [Ngrams().least(texts) for texts in (9_999, 10_000)] == [1, 2]
     assert Ngrams(min_texts=3).least(10) == 3
+
+
+def renumbered(scorer: NgramScorer, new: np.ndarray, ids: int) -> NgramScorer:
+    keys, places = renumbered_ngrams(scorer.keys.numpy(), new, ids=ids)
+    assert (np.diff(keys) > 0).all()
+    made = NgramScorer(NgramPart(longest=scorer.part.longest, ids=ids, features=len(keys)), 2)
+    rows = torch.from_numpy(places)
+    stored = {"keys": torch.from_numpy(keys), "idf": scorer.idf[rows], "weight": scorer.weight[rows]}
+    made.load_state_dict({**stored, "bias": scorer.bias})
+    return made
+
+
+def test_renumbered_tokens_keep_their_n_grams():
+    readings, labels = sampled(100, 5)
+    scorer = fitted(readings, labels)
+    new = np.random.default_rng(0).permutation(IDS)
+    moved = [reading(new[each.sequences[0].token_ids].tolist()) for each in readings]
+    assert renumbered(scorer, new, IDS + 9).chances(moved) == pytest.approx(scorer.chances(readings), abs=1e-6)
+
+
+def test_n_grams_of_tokens_that_are_gone_are_gone():
+    readings, labels = sampled(100, 6)
+    scorer = fitted(readings, labels)
+    new = np.where(np.arange(IDS) < 20, np.arange(IDS), -1)
+    kept = renumbered(scorer, new, 21)
+    assert 0 < kept.part.features < scorer.part.features
+    text, unknown = [3, 4, 7, 1], reading([3, 4, 7, 1, 20])
+    assert kept.chances([reading(text)]) == pytest.approx(scorer.chances([reading(text)]), abs=1e-6)
+    assert kept.chances([unknown]) == pytest.approx(kept.chances([reading(text)]), abs=1e-6)
+    none = renumbered(scorer, np.full(IDS, -1), 5)
+    assert torch.equal(none([reading([1, 2])])[0], scorer.bias)

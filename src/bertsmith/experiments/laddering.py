@@ -15,7 +15,7 @@ from bertsmith.experiments.significance import LEVEL
 from bertsmith.finetuning import AnyAim
 from bertsmith.recipes import FinetuneRecipe, merged
 from bertsmith.recipes.multitask_schema import TaskName
-from bertsmith.recipes.schema import chosen_values, read_yaml, recipe_of, usual_for_start
+from bertsmith.recipes.schema import chosen_values, read_yaml, recipe_of, usual_for_both
 
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
 
@@ -132,7 +132,7 @@ def ladder_recipe(*, given: Mapping[str, Any], file: Path | None = None, setting
     chosen = chosen_values(given=given, below=below, settings=settings)
     where = str(file) if file else None
     ladder = parse_config(_Part, {"ladder": chosen.pop("ladder", {})}, where=where).ladder
-    chosen = merged(usual_for_start(chosen["start"]), chosen)
+    chosen = merged(usual_for_both(chosen["start"], chosen.get("task")), chosen)
     base = recipe_of(chosen, where=where)
     if base.selection.better == "lower":
         raise UserError(

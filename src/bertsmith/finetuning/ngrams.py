@@ -31,8 +31,8 @@ SHARPNESS = 4.0
 TEXTS_AT_ONCE = 4096
 """Texts whose n-grams are counted together."""
 
-SEARCH_STEPS = 300
-"""Steps of the search at most; 45,000 texts need about two hundred."""
+SEARCH_STEPS = 200
+"""Steps of the search at most: 45,000 titles are answered no better after more (LOG.md)."""
 
 Longest = Annotated[PositiveInt, Field(le=3)]
 
@@ -137,6 +137,28 @@ class NgramScorer(nn.Module):
         return Bags(np.searchsorted(rows, np.arange(texts)), columns, (values / norms[rows]).astype(np.float32))
 
 
+def renumbered_ngrams(
+    keys: Int[np.ndarray, "grams"], new: Int[np.ndarray, "ids"], *, ids: int
+) -> tuple[Int[np.ndarray, "left"], Int[np.ndarray, "left"]]:
+    """The keys of n-grams after tokens were renumbered, ascending, and which of the old ones they are.
+
+    `new` holds the new number of each old id, or -1 where the token is gone, and with it its n-grams; `ids` is the new
+    size of the vocabulary. Where none is left, one stands for all that no text has.
+    """
+    places, known = np.arange(len(keys)), np.ones(len(keys), dtype=bool)
+    rest, made, unit = keys.copy(), np.zeros_like(keys), 1
+    follows = np.r_[-1, new]
+    while rest.any():
+        rest, digits = np.divmod(rest, len(new) + 1)
+        known &= (digits == 0) | (follows[digits] >= 0)
+        made += np.where(digits > 0, follows[digits] + 1, 0) * unit
+        unit *= ids + 1
+    if not known.any():
+        return np.array([-1]), places[:1]  # no text has it
+    order = np.argsort(made[known], kind="stable")
+    return made[known][order], places[known][order]
+
+
 def found_in(readings: Sequence[Reading], *, longest: int, ids: int) -> Found:
     """Count the n-grams of texts by their tokens; none reaches over the end of a sequence.
 
@@ -203,7 +225,7 @@ def _minimise(scorer: NgramScorer, bags: Bags, truth: Tensor, strength: float, w
     side[torch.arange(len(truth)), truth] = 1.0
     columns, texts = bags.transposed(len(weight)), len(truth)
     search = torch.optim.LBFGS(
-        [weight, bias], max_iter=SEARCH_STEPS, tolerance_grad=1e-5, line_search_fn="strong_wolfe"
+        [weight, bias], max_iter=SEARCH_STEPS, history_size=20, tolerance_grad=1e-5, line_search_fn="strong_wolfe"
     )
 
     @torch.no_grad()

@@ -223,10 +223,11 @@ def usual_for_start(start: Any) -> Mapping[str, Any]:
     return FOR_NARROW_ENCODERS if is_narrow(start) else {}
 
 
-def usual_ngrams(start: Any, task: Any) -> Mapping[str, Any]:
-    """N-grams answer beside encoders that know little: narrow ones, and random weights (LOG.md)."""
+def usual_for_both(start: Any, task: Any) -> Mapping[str, Any]:
+    """The same, and n-grams beside encoders that know little, narrow ones or random weights, where the task has any."""
+    usual = usual_for_start(start)
     kind = task.get("kind") if isinstance(task, Mapping) else getattr(task, "kind", task or Classification().kind)
-    return {"ngrams": {}} if usual_for_start(start) and kind in AIMS and AIMS[kind].counts_ngrams else {}
+    return {**usual, "ngrams": {}} if usual and kind in AIMS and AIMS[kind].counts_ngrams else usual
 
 
 def is_narrow(start: Any) -> bool:
@@ -278,8 +279,8 @@ def recipe_of(chosen: Mapping[str, Any], *, where: str | None = None) -> Finetun
     Raises:
         UserError: a field is unknown or its value does not fit.
     """
-    start, task = chosen["start"], chosen.get("task")
-    usual = merged(merged(usual_for_start(start), usual_ngrams(start, task)), usual_for(task))
+    task = chosen.get("task")
+    usual = merged(usual_for_both(chosen["start"], task), usual_for(task))
     return parse_config(FinetuneRecipe, merged(usual, chosen), where=where)
 
 

@@ -1,11 +1,13 @@
 """A checkpoint with another vocabulary: cut down to a corpus, or grown by the words of a domain."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import numpy as np
+import torch
 from pydantic import PositiveInt, model_validator
 from torch import Tensor
 
@@ -14,6 +16,7 @@ from bertsmith.data.corpus import Corpus
 from bertsmith.encoder import Checkpoint, Encoder, load_checkpoint, resize_tokens, save_checkpoint
 from bertsmith.encoder.hub import resolve
 from bertsmith.files import atomic_folder
+from bertsmith.finetuning import renumbered_ngrams
 from bertsmith.recipes.schema import merged, read_yaml, require_corpus
 from bertsmith.recipes.start import require_fit
 from bertsmith.recipes.watching import Say, Watch, silent
@@ -30,6 +33,9 @@ from bertsmith.text import (
 
 C = TypeVar("C", bound=Config)
 Heads = dict[str, dict[str, Tensor]]
+
+NGRAMS, OF_NGRAMS = "ngrams.keys", ("ngrams.idf", "ngrams.weight")
+"""Tensors of a fine-tuned model that have a row for each n-gram."""
 
 
 class Pruning(Config):
@@ -136,8 +142,7 @@ def prune(recipe: Pruning, *, say: Say = silent) -> Resized:
         before=checkpoint,
         tokenizer=pruned,
         encoder=encoder,
-        heads=heads,
-        config_extras=_extras(checkpoint, kept),
+        **_renumbered(checkpoint, heads, kept, ids=encoder.config.vocab_size),
         corpus=respell(watch.texts(recipe.corpus.paragraphs(), "comparing"), tokenizer, pruned),
         notes=_notes(recipe.model, checkpoint),
     )
@@ -161,8 +166,7 @@ def extend(recipe: Extension, *, say: Say = silent) -> Resized:
         before=checkpoint,
         tokenizer=extended,
         encoder=encoder,
-        heads=heads,
-        config_extras=_extras(checkpoint, kept),
+        **_renumbered(checkpoint, heads, kept, ids=encoder.config.vocab_size),
         added=tuple(pieces),
         corpus=None if texts is None else respell(texts, tokenizer, extended),
         notes=(*_word_notes(words, pieces, tokenizer), *_notes(recipe.model, checkpoint)),
@@ -183,6 +187,20 @@ def _words(recipe: Extension, tokenizer: Tokenizer, watch: Watch) -> Iterator[st
     elif recipe.words is not None:
         listed = Corpus(paths=(recipe.words,), documents="line")
         yield from (paragraph.text for paragraph in listed.paragraphs())
+
+
+def _renumbered(checkpoint: Checkpoint, heads: Heads, kept: np.ndarray, *, ids: int) -> dict[str, Any]:
+    """The heads and what config.json says; the n-grams of a fine-tuned model follow their tokens."""
+    extras, extra = _extras(checkpoint, kept), heads.get("extra", {})
+    if NGRAMS not in extra:
+        return {"heads": heads, "config_extras": extras}
+    new = np.full(checkpoint.encoder.config.vocab_size, -1)
+    new[kept] = np.arange(len(kept))
+    keys, places = renumbered_ngrams(extra[NGRAMS].numpy(), new, ids=ids)
+    own = {NGRAMS: torch.from_numpy(keys), **{name: extra[name][torch.from_numpy(places)] for name in OF_NGRAMS}}
+    block = deepcopy(extras["bertsmith"])
+    block["task"]["ngrams"] |= {"ids": ids, "features": len(keys)}
+    return {"heads": {**heads, "extra": {**extra, **own}}, "config_extras": {**extras, "bertsmith": block}}
 
 
 def _extras(checkpoint: Checkpoint, kept: np.ndarray) -> dict[str, Any]:
