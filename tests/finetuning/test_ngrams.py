@@ -106,6 +106,7 @@ def test_the_same_texts_give_the_same_bits_and_the_kept_is_what_was_fitted():
 def test_a_text_of_unknown_n_grams_gets_the_bias_alone():
     readings, labels = sampled(100, 4)
     scorer = fitted(readings, labels, min_texts=2)
+    assert scorer.chances([]).shape == (0, 2)
     with torch.no_grad():
         assert torch.equal(scorer([reading([IDS - 1, IDS - 1, IDS - 1])])[0], scorer.bias)
 

@@ -124,7 +124,8 @@ class NgramScorer(nn.Module):
     def chances(self, readings: Sequence[Reading]) -> Float[np.ndarray, "texts outputs"]:
         """The probabilities of every text, some texts at a time."""
         parts = [readings[start : start + TEXTS_AT_ONCE] for start in range(0, len(readings), TEXTS_AT_ONCE)]
-        return np.concatenate([(SHARPNESS * self(part)).softmax(1).cpu().numpy() for part in parts])
+        none = np.zeros((0, len(self.bias)), dtype=np.float32)
+        return np.concatenate([none, *((SHARPNESS * self(part)).softmax(1).cpu().numpy() for part in parts)])
 
     def bags(self, found: Found, texts: int) -> Bags:
         """The rows of the matrix of these texts."""
