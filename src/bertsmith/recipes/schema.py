@@ -224,7 +224,7 @@ def usual_for_start(start: Any) -> Mapping[str, Any]:
 
 
 def usual_for_both(start: Any, task: Any) -> Mapping[str, Any]:
-    """The same, and n-grams beside encoders that know little, narrow ones or random weights, where the task has any."""
+    """The defaults that start and task decide together: n-grams beside narrow encoders and random weights."""
     usual = usual_for_start(start)
     kind = task.get("kind") if isinstance(task, Mapping) else getattr(task, "kind", task or Classification().kind)
     return {**usual, "ngrams": {}} if usual and kind in AIMS and AIMS[kind].counts_ngrams else usual
