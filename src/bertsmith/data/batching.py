@@ -53,11 +53,15 @@ def split_micro_batches(rows: Rows, lengths: Lengths, max_tokens: int, *, parts_
 
 
 def plan_inference(lengths: Lengths, max_tokens: int, *, window: int = 4096) -> list[Rows]:
-    """Batches for prediction: rows in windows of `window` texts, sorted by length within, cut by tokens."""
+    """Batches for prediction: rows in windows of `window` texts, each split evenly by length.
+
+    Even parts have nearly the same number of tokens in every window of a stream: a processor that keeps a kernel for
+    each number of rows it has met soon has met them all.
+    """
     return [
         batch
         for start in range(0, len(lengths), window)
-        for batch in _by_tokens(np.arange(start, min(start + window, len(lengths))), lengths, max_tokens)
+        for batch in split_micro_batches(np.arange(start, min(start + window, len(lengths))), lengths, max_tokens)
     ]
 
 
