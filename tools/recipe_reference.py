@@ -52,7 +52,7 @@ def _starts() -> Iterator[str]:
             for name, value in values.items()
         ]
         told = f"{when} these defaults take the place of those above."
-        beside = "| `ngrams` (task `classification` only) | `{}` |"
+        beside = "| `ngrams` (tasks `classification` and `pair`) | `{}` |"
         yield "\n".join([f"## {title}\n", f"{told}\n", "| field | default |\n|---|---|", *rows, beside, ""])
 
 

@@ -84,3 +84,13 @@ def test_inference_goes_window_by_window(lengths, budget, window):
     windows = [set((batch // window).tolist()) for batch in batches]
     assert all(len(numbers) == 1 for numbers in windows)
     assert [min(numbers) for numbers in windows] == sorted(min(numbers) for numbers in windows)
+
+
+def test_windows_of_a_stream_meet_few_numbers_of_rows():
+    """Each new one costs a kernel, which is kept: as many as there are multiples of 32 would be 128."""
+    random = np.random.default_rng(0)
+    met = set()
+    for _ in range(60):
+        lengths = np.clip(random.lognormal(np.log(19), 0.5, 4096).astype(np.int64), 3, 512)
+        met.update(-(-int(lengths[batch].sum()) // 32) for batch in plan_inference(lengths, 4096))
+    assert len(met) <= 10

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bertsmith.batch import Example
-from bertsmith.finetuning import NgramPart, Ngrams, NgramScorer, Reading, fitted_ngrams, renumbered_ngrams
+from bertsmith.finetuning import Ngrams, NgramScorer, Reading, Sides, fitted_ngrams, renumbered_ngrams
 from bertsmith.finetuning.ngrams import MOST_WEIGHTS, found_in
 
 IDS = 50
@@ -21,10 +21,19 @@ def reading(*sequences: list[int]) -> Reading:
     return Reading(tuple(Example(np.array(ids), np.zeros(len(ids), dtype=np.int64)) for ids in sequences))
 
 
+def pair(first: list[int], second: list[int]) -> Reading:
+    segments = np.repeat([0, 1], [len(first), len(second)])
+    return Reading((Example(np.array([*first, *second]), segments),))
+
+
 def fitted(
-    readings: list[Reading], labels: np.ndarray, weights: tuple[float, ...] = (1.0, 1.0), **config
+    readings: list[Reading],
+    labels: np.ndarray,
+    weights: tuple[float, ...] = (1.0, 1.0),
+    sides: Sides = "one",
+    **config,
 ) -> NgramScorer:
-    scorer = fitted_ngrams(readings, labels, config=Ngrams(**config), ids=IDS, weights=weights)
+    scorer = fitted_ngrams(readings, labels, config=Ngrams(**config), ids=IDS, weights=weights, sides=sides)
     assert scorer is not None
     return scorer
 
@@ -38,6 +47,20 @@ def sampled(texts: int, seed: int) -> tuple[list[Reading], np.ndarray]:
     odds /= odds.sum(1, keepdims=True)
     drawn = [reading(random.choice(IDS - 1, size=random.integers(4, 12), p=odds[label]).tolist()) for label in labels]
     return drawn, labels
+
+
+def sampled_pairs(pairs: int, seed: int) -> tuple[list[Reading], np.ndarray]:
+    """Pairs that share most of their tokens, or few; where they share few, the first has some tokens of its own."""
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, 2, pairs)
+    made = []
+    for label in labels:
+        first = random.choice(IDS - 1, size=random.integers(4, 9), replace=False)
+        second = np.where(random.random(len(first)) < (0.8 if label else 0.3), first, random.integers(10, IDS - 1))
+        if not label:
+            first[0] = random.integers(0, 5)
+        made.append(pair(first.tolist(), second.tolist()))
+    return made, labels
 
 
 @given(TEXTS, st.integers(1, 3))
@@ -81,6 +104,53 @@ def test_it_is_scikit_learns_linear_svm_on_its_tf_idf(labels):
     assert ours(fresh).numpy() == pytest.approx(expected, abs=5e-3)
     sharp = np.exp(4 * expected)
     assert ours.chances(fresh) == pytest.approx(sharp / sharp.sum(1, keepdims=True), abs=1e-2)
+
+
+@pytest.mark.parametrize("sides", ["symmetric", "ordered"])
+def test_of_pairs_it_is_scikit_learns_on_what_both_have_and_where_they_differ(sides):
+    from scipy.sparse import hstack
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.svm import LinearSVC
+
+    readings, truth = sampled_pairs(200, 0)
+    fresh, _ = sampled_pairs(40, 1)
+
+    def words(these: list[Reading], side: int) -> list[str]:
+        parts = [each.sequences[0].token_ids[each.sequences[0].segment_ids == side] for each in these]
+        return [" ".join(f"t{id}" for id in part) for part in parts]
+
+    vectorizer = TfidfVectorizer(ngram_range=(1, 3), sublinear_tf=True, min_df=2, token_pattern=r"\S+")
+    vectorizer.fit([*words(readings, 0), *words(readings, 1)])
+
+    def matrix(these: list[Reading]):
+        first, second = (vectorizer.transform(words(these, side)) for side in (0, 1))
+        if sides == "symmetric":
+            return hstack([first.minimum(second), abs(first - second)])
+        return hstack([first.minimum(second), (first - second).maximum(0), (second - first).maximum(0)])
+
+    theirs = LinearSVC(C=0.1, intercept_scaling=1000.0, tol=1e-9, max_iter=100_000, dual=False)
+    theirs.fit(matrix(readings), truth)
+    ours = fitted(readings, truth, sides=sides, min_texts=2)
+    assert ours.part.features == len(vectorizer.vocabulary_)
+    scores = theirs.decision_function(matrix(fresh))
+    assert ours(fresh).numpy() == pytest.approx(np.stack([-scores, scores], 1), abs=5e-3)
+    assert (ours(fresh).argmax(1).numpy() == sampled_pairs(40, 1)[1]).mean() > 0.7
+
+
+def test_the_texts_of_a_pair_have_rows_and_runs_of_their_own():
+    found = found_in([pair([1, 2], [3]), pair([4], [1])], longest=2, ids=IDS, sides="ordered")
+    two = 2 * (IDS + 1) + 3  # the run 1, 2: counted from 1
+    assert found.rows.tolist() == [0, 0, 0, 1, 2, 3]
+    assert found.keys.tolist() == [2, 3, two, 4, 5, 2]
+
+
+def test_swapped_texts_are_the_same_pair_where_order_says_nothing():
+    readings, truth = sampled_pairs(200, 2)
+    halves = [np.split(each.sequences[0].token_ids, [len(each.sequences[0]) // 2]) for each in readings]
+    swapped = [pair(second.tolist(), first.tolist()) for first, second in halves]
+    alike, apart = (fitted(readings, truth, sides=sides) for sides in ("symmetric", "ordered"))
+    assert np.array_equal(alike.chances(swapped), alike.chances(readings))
+    assert np.abs(apart.chances(swapped) - apart.chances(readings)).max() > 0.05
 
 
 def test_a_label_that_counts_twice_is_as_if_its_texts_were_there_twice():
@@ -140,7 +210,7 @@ def test_what_one_text_has_counts_where_texts_are_few():
 def renumbered(scorer: NgramScorer, new: np.ndarray, ids: int) -> NgramScorer:
     keys, places = renumbered_ngrams(scorer.keys.numpy(), new, ids=ids)
     assert (np.diff(keys) > 0).all()
-    made = NgramScorer(NgramPart(longest=scorer.part.longest, ids=ids, features=len(keys)), 2)
+    made = NgramScorer(scorer.part.but(ids=ids, features=len(keys)), 2)
     rows = torch.from_numpy(places)
     stored = {"keys": torch.from_numpy(keys), "idf": scorer.idf[rows], "weight": scorer.weight[rows]}
     made.load_state_dict({**stored, "bias": scorer.bias})
@@ -152,6 +222,15 @@ def test_renumbered_tokens_keep_their_n_grams():
     scorer = fitted(readings, labels)
     new = np.random.default_rng(0).permutation(IDS)
     moved = [reading(new[each.sequences[0].token_ids].tolist()) for each in readings]
+    assert renumbered(scorer, new, IDS + 9).chances(moved) == pytest.approx(scorer.chances(readings), abs=1e-6)
+
+
+def test_renumbered_tokens_keep_the_n_grams_of_pairs():
+    readings, truth = sampled_pairs(100, 5)
+    scorer = fitted(readings, truth, sides="ordered")
+    new = np.random.default_rng(0).permutation(IDS)
+    parts = [(each.sequences[0].token_ids, each.sequences[0].segment_ids) for each in readings]
+    moved = [Reading((Example(new[ids], segments),)) for ids, segments in parts]
     assert renumbered(scorer, new, IDS + 9).chances(moved) == pytest.approx(scorer.chances(readings), abs=1e-6)
 
 

@@ -1,11 +1,14 @@
 """N-grams beside the encoder: when they answer, what they are worth, and that they stay."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from bertsmith.batch import Example
+from bertsmith.data import Record
 from bertsmith.errors import UserError
 from bertsmith.finetuning import predict
 from bertsmith.metrics import pooled
@@ -20,6 +23,7 @@ from bertsmith.recipes import (
     rehearse,
     save_bundle,
 )
+from bertsmith.text import Tokenizer
 
 from .test_run import recipe_for, records
 
@@ -38,7 +42,7 @@ def run(shape: Path, *settings: str, train: int = 40) -> FinetuneResult:
         ({"encoder": "tiny"}, [], True),
         ({"model": "tiny-zh"}, [], True),
         ({"model": "tiny-zh"}, ["ngrams=null"], False),
-        ({"model": "tiny-zh"}, ["task=pair"], False),
+        ({"model": "tiny-zh"}, ["task=pair"], True),
         ({"model": "tiny-zh"}, ["task=multilabel"], False),
     ],
 )
@@ -53,9 +57,9 @@ def test_beside_wide_checkpoints_only_on_request(monkeypatch):
     assert finetune_recipe(given=given, settings=["ngrams.longest=2"]).ngrams is not None
 
 
-@pytest.mark.parametrize("task", ["pair", "multilabel", "regression", "tagging"])
-def test_tasks_without_one_text_and_one_label_refuse_them(task):
-    with pytest.raises(UserError, match=f"ngrams answers one text with one label, which task {task} does not"):
+@pytest.mark.parametrize("task", ["multilabel", "regression", "tagging"])
+def test_tasks_without_one_label_refuse_them(task):
+    with pytest.raises(UserError, match=f"ngrams answers a text or a pair with one label, which task {task} does not"):
         finetune_recipe(given={"task": task, "start": {"encoder": "tiny"}}, settings=["ngrams={}"])
 
 
@@ -91,6 +95,47 @@ def test_a_saved_model_answers_as_it_was_measured(one_layer: Path, tmp_path: Pat
     assert np.array_equal(again.outputs.values, result.measured["test"].outputs.values)
     one = loaded.prepare(result.splits.test.records[3:4]).views
     assert predict(loaded.model, one, device=CPU).values[0] == pytest.approx(again.outputs.values[3], abs=1e-5)
+
+
+def pairs(name: str, number: int, seed: int) -> list[Record]:
+    """Two texts of one mood, or of two."""
+    one, other = records(name, number, seed), records(name, number, seed + 9)
+    drawn = np.random.default_rng(seed).permutation(number)
+    return [
+        replace(left, text_pair=other[place].text, label=str(left.label == other[place].label))
+        for left, place in zip(one, drawn, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_of_pairs_they_answer_too(one_layer: Path, tmp_path: Path, symmetric):
+    recipe = recipe_for(one_layer, f"task={{kind: pair, symmetric: {str(symmetric).lower()}}}", "ngrams.min_texts=1")
+    made = {"train": pairs("train", 60, 0), "dev": pairs("dev", 16, 1), "test": pairs("test", 16, 2)}
+    result = finetune(recipe, make_splits(made, recipe))
+    scorer, joined = result.bundle.model.ngrams, result.joined
+    assert scorer is not None
+    assert joined is not None
+    assert scorer.part.sides == ("symmetric" if symmetric else "ordered")
+    assert set(joined.metrics["test"]) == {"encoder", "ngrams", "both"}
+    save_bundle(result.bundle, tmp_path / "model")
+    loaded = load_bundle(tmp_path / "model")
+    again, _ = evaluate_bundle(loaded, result.splits.test, device=CPU, seed=0)
+    assert np.array_equal(again.outputs.values, result.measured["test"].outputs.values)
+
+
+def test_pairs_without_segments_leave_the_encoder_alone(one_layer: Path, monkeypatch):
+    recipe = recipe_for(one_layer, "task=pair")
+    splits = make_splits({"train": pairs("train", 24, 0), "dev": pairs("dev", 8, 1)}, recipe)
+    assemble = Tokenizer.assemble
+
+    def without_segments(self: Tokenizer, *parts: np.ndarray) -> Example:
+        made = assemble(self, *parts)
+        return replace(made, segment_ids=np.zeros_like(made.segment_ids))
+
+    monkeypatch.setattr(Tokenizer, "assemble", without_segments)
+    result = finetune(recipe, splits)
+    assert result.bundle.model.ngrams is None
+    assert "tells no segments apart" in str(result.joined)
 
 
 def test_labels_that_weigh_more_do_so_for_n_grams_too(one_layer: Path):

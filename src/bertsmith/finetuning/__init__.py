@@ -32,7 +32,7 @@ from bertsmith.finetuning.documents import (
 from bertsmith.finetuning.guidance import Distill, Guided, RDrop, require_comparable
 from bertsmith.finetuning.mixture import MixedUpdates, MultiTuner, TaskBatch
 from bertsmith.finetuning.model import FineTuner, LabelledBatch
-from bertsmith.finetuning.ngrams import NgramPart, Ngrams, NgramScorer, fitted_ngrams, renumbered_ngrams
+from bertsmith.finetuning.ngrams import NgramPart, Ngrams, NgramScorer, Sides, fitted_ngrams, renumbered_ngrams
 from bertsmith.finetuning.outputs import Outputs
 from bertsmith.finetuning.prediction import predict
 from bertsmith.finetuning.preparation import Prepared, length_limit, prepare
@@ -83,6 +83,7 @@ __all__ = [
     "Regression",
     "RegressionAnswers",
     "Sampling",
+    "Sides",
     "TagTargets",
     "Tagging",
     "TaggingAnswers",

@@ -1,4 +1,4 @@
-"""A linear model of the n-grams of a text, which answers beside the encoder.
+"""A linear model of the n-grams of a text or pair, which answers beside the encoder.
 
 Words that decide a topic are learned from few texts by a linear model, and hardly by a small encoder; what needs order
 and context is the other way round. Linear models of n-grams are hard to beat (Wang & Manning 2012, ACL, "Baselines
@@ -7,7 +7,7 @@ are trained apart, and their probabilities multiplied, each to a power that dev 
 """
 
 from collections.abc import Sequence
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -25,6 +25,10 @@ MOST_WEIGHTS = 2**22
 FEW_TEXTS = 10_000
 """Below, a run that a single text has is worth its place (LOG.md)."""
 
+STRENGTH, STRENGTH_OF_PAIRS = 1.0, 0.1
+"""How much training texts are trusted. What two texts share says less than what one says, and misleads sooner
+(LOG.md)."""
+
 SHARPNESS = 4.0
 """What scores are multiplied by to be those of probabilities: they want 1 for the true label and -1 for the others."""
 
@@ -40,17 +44,26 @@ Longest = Annotated[PositiveInt, Field(le=3)]
 class Ngrams(Config):
     """What to fit: all runs of one to `longest` tokens that at least `min_texts` texts have, in TF-IDF.
 
-    A linear support vector machine a label; a larger `strength` trusts the training texts more (scikit-learn's C).
-    Without `min_texts` every run counts where there are fewer than 10,000 texts, from there on those of two texts.
+    A linear support vector machine a label; a larger `strength` trusts the training texts more (scikit-learn's C; 1,
+    and 0.1 for pairs). Without `min_texts` every run counts where there are fewer than 10,000 texts, from there on
+    those of two texts.
     """
 
     longest: Longest = 3
     min_texts: PositiveInt | None = None
-    strength: PositiveFloat = 1.0
+    strength: PositiveFloat | None = None
 
     def least(self, texts: int) -> int:
         """In how many of so many texts a run must be."""
         return self.min_texts or (1 if texts < FEW_TEXTS else 2)
+
+
+Sides = Literal["one", "symmetric", "ordered"]
+"""What is read: one text, two whose order says nothing, or two that differ by which comes first."""
+
+ASPECTS: dict[Sides, int] = {"one": 1, "symmetric": 2, "ordered": 3}
+"""Features of an n-gram: how much of it is there; or how much both texts have, and by how much they differ, in either
+direction or in each."""
 
 
 class NgramPart(Config):
@@ -62,11 +75,12 @@ class NgramPart(Config):
     longest: Longest
     ids: PositiveInt
     features: PositiveInt
+    sides: Sides = "one"
     powers: tuple[NonNegativeFloat, NonNegativeFloat] = (1.0, 1.0)
 
 
 class Found(NamedTuple):
-    """The n-grams of some texts: row, key and how often, sorted by row and key."""
+    """The n-grams of some texts: row, key and how often, sorted by row and key. Of a pair, each text has a row."""
 
     rows: Int[np.ndarray, "grams"]
     keys: Int[np.ndarray, "grams"]
@@ -98,8 +112,9 @@ class Bags(NamedTuple):
 class NgramScorer(nn.Module):
     """TF-IDF of the known n-grams of a text, scaled to length one, times weights, plus a bias: scores of labels.
 
-    The frequency of an n-gram in a text counts as 1 + ln(frequency). It is fitted, not trained by gradients: all
-    of it are buffers.
+    The frequency of an n-gram in a text counts as 1 + ln(frequency). Of two texts, it is what both have (the lesser
+    value) and what they differ by that is weighed. It is fitted, not trained by gradients: all of it are buffers, and
+    a row of `weight` holds what an n-gram adds to every label, aspect by aspect.
     """
 
     keys: Tensor
@@ -112,30 +127,37 @@ class NgramScorer(nn.Module):
         self.part = part
         self.register_buffer("keys", torch.zeros(part.features, dtype=torch.int64))
         self.register_buffer("idf", torch.zeros(part.features))
-        self.register_buffer("weight", torch.zeros(part.features, outputs))
+        self.register_buffer("weight", torch.zeros(part.features, ASPECTS[part.sides] * outputs))
         self.register_buffer("bias", torch.zeros(outputs))
 
     def forward(self, readings: Sequence[Reading]) -> Float[Tensor, "texts outputs"]:
         """Scores of every text; of one without a known n-gram, the bias."""
-        found = found_in(readings, longest=self.part.longest, ids=self.part.ids)
-        return self.bags(found, len(readings)).times(self.weight) + self.bias
+        found = found_in(readings, longest=self.part.longest, ids=self.part.ids, sides=self.part.sides)
+        return self.bags(found, len(readings)).times(self.weight.view(-1, len(self.bias))) + self.bias
 
     @torch.inference_mode()
-    def chances(self, readings: Sequence[Reading]) -> Float[np.ndarray, "texts outputs"]:
-        """The probabilities of every text, some texts at a time."""
+    def chances(self, *views: Sequence[Reading]) -> Float[np.ndarray, "texts outputs"]:
+        """The probabilities of every text, some texts at a time; of texts read in several ways the mean."""
+        made: Float[np.ndarray, "texts outputs"] = np.mean([self._chances(readings) for readings in views], axis=0)
+        return made
+
+    def _chances(self, readings: Sequence[Reading]) -> Float[np.ndarray, "texts outputs"]:
         parts = [readings[start : start + TEXTS_AT_ONCE] for start in range(0, len(readings), TEXTS_AT_ONCE)]
         none = np.zeros((0, len(self.bias)), dtype=np.float32)
         return np.concatenate([none, *((SHARPNESS * self(part)).softmax(1).cpu().numpy() for part in parts)])
 
     def bags(self, found: Found, texts: int) -> Bags:
-        """The rows of the matrix of these texts."""
+        """The rows of the matrix of these texts, or pairs; an n-gram has as many columns as aspects."""
         keys, idf = self.keys.cpu().numpy(), self.idf.cpu().numpy()
         places = np.minimum(np.searchsorted(keys, found.keys), len(keys) - 1)
         known = keys[places] == found.keys
         rows, columns = found.rows[known], places[known]
         values = (1 + np.log(found.counts[known])) * idf[columns]
-        norms = np.sqrt(np.bincount(rows, values**2, minlength=texts))
-        return Bags(np.searchsorted(rows, np.arange(texts)), columns, (values / norms[rows]).astype(np.float32))
+        norms = np.sqrt(np.bincount(rows, values**2))
+        values = (values / norms[rows]).astype(np.float32)
+        if self.part.sides != "one":
+            rows, columns, values = _compared(rows, columns, values, self.part.sides)
+        return Bags(np.searchsorted(rows, np.arange(texts)), columns, values)
 
 
 def renumbered_ngrams(
@@ -160,22 +182,48 @@ def renumbered_ngrams(
     return made[known][order], places[known][order]
 
 
-def found_in(readings: Sequence[Reading], *, longest: int, ids: int) -> Found:
+def found_in(readings: Sequence[Reading], *, longest: int, ids: int, sides: Sides = "one") -> Found:
     """Count the n-grams of texts by their tokens; none reaches over the end of a sequence.
 
-    A key is the number that its ids, counted from 1, spell to the base `ids` + 1: no two n-grams share one.
+    A key is the number that its ids, counted from 1, spell to the base `ids` + 1: no two n-grams share one. The texts
+    of a pair, told apart by their segments, have rows 2 i and 2 i + 1, and no n-gram reaches from one into the other.
     """
-    sequences = [example.token_ids for reading in readings for example in reading.sequences]
-    lengths = np.array([len(tokens) for tokens in sequences])
-    tokens = np.concatenate(sequences).astype(np.int64) + 1
+    sequences = [example for reading in readings for example in reading.sequences]
+    tokens = np.concatenate([example.token_ids for example in sequences]).astype(np.int64) + 1
     rows = np.repeat(np.arange(len(readings)), [len(reading) for reading in readings])
-    left = np.repeat(np.cumsum(lengths), lengths) - np.arange(len(tokens))  # of the sequence, from each token on
+    runs = np.repeat(np.arange(len(sequences)), [len(example) for example in sequences])
+    if sides != "one":
+        segments = np.concatenate([example.segment_ids for example in sequences])
+        rows, runs = 2 * rows + segments, 2 * runs + segments
+    ends = np.flatnonzero(np.r_[runs[1:] != runs[:-1], True])
+    left = np.repeat(ends, np.diff(np.r_[-1, ends])) + 1 - np.arange(len(tokens))  # of the run, from each token on
     keys, parts = tokens, [(rows, tokens)]
     for size in range(2, longest + 1):
         keys = keys[:-1] * (ids + 1) + tokens[size - 1 :]
         whole = left[: len(keys)] >= size
         parts.append((rows[: len(keys)][whole], keys[whole]))
     return _counted(*(np.concatenate(each) for each in zip(*parts, strict=True)))
+
+
+def _compared(
+    rows: Int[np.ndarray, "entries"],
+    columns: Int[np.ndarray, "entries"],
+    values: Float[np.ndarray, "entries"],
+    sides: Sides,
+) -> tuple[Int[np.ndarray, "_"], Int[np.ndarray, "_"], Float[np.ndarray, "_"]]:
+    """Of two rows each, one that holds what both have and what they differ by, n-gram by n-gram."""
+    pairs, second = np.divmod(rows, 2)
+    order = np.lexsort((columns, pairs))
+    pairs, columns = pairs[order], columns[order]
+    new = np.r_[True, (pairs[1:] != pairs[:-1]) | (columns[1:] != columns[:-1])][: len(pairs)]
+    both = np.zeros((int(new.sum()), 2), dtype=np.float32)
+    both[np.cumsum(new) - 1, second[order]] = values[order]
+    apart = both[:, 0] - both[:, 1]
+    differing = [np.abs(apart)] if sides == "symmetric" else [np.maximum(apart, 0), np.maximum(-apart, 0)]
+    aspects = np.stack([both.min(1), *differing], 1)
+    places = columns[new][:, None] * aspects.shape[1] + np.arange(aspects.shape[1])
+    there = aspects != 0
+    return np.repeat(pairs[new], there.sum(1)), places[there], aspects[there]
 
 
 def _counted(rows: Int[np.ndarray, "grams"], keys: Int[np.ndarray, "grams"]) -> Found:
@@ -192,24 +240,28 @@ def fitted_ngrams(
     config: Ngrams,
     ids: int,
     weights: Sequence[float],
+    sides: Sides = "one",
 ) -> NgramScorer | None:
-    """Fit the linear model to texts; `weights` is how much a text of each label counts.
+    """Fit the linear model to texts, or pairs; `weights` is how much one of each label counts.
 
     The loss is convex and the search starts from zero: the same texts always give the same model. An n-gram that every
     text has tells nothing and is left out. None: no n-gram is left.
     """
-    found = found_in(readings, longest=config.longest, ids=ids)
+    found = found_in(readings, longest=config.longest, ids=ids, sides=sides)
     keys, texts = np.unique(found.keys, return_counts=True)
-    telling = np.flatnonzero((texts >= config.least(len(readings))) & (texts < len(readings)))
-    most = max(MOST_WEIGHTS // len(weights), 1)
+    there = len(readings) if sides == "one" else 2 * len(readings)
+    telling = np.flatnonzero((texts >= config.least(there)) & (texts < there))
+    most = max(MOST_WEIGHTS // (len(weights) * ASPECTS[sides]), 1)
     kept = np.sort(telling[np.argsort(-texts[telling], kind="stable")[:most]])
     if not len(kept):
         return None
-    scorer = NgramScorer(NgramPart(longest=config.longest, ids=ids, features=len(kept)), len(weights))
+    part = NgramPart(longest=config.longest, ids=ids, features=len(kept), sides=sides)
+    scorer = NgramScorer(part, len(weights))
     scorer.keys.copy_(torch.from_numpy(keys[kept]))
-    scorer.idf.copy_(torch.from_numpy(np.log((1 + len(readings)) / (1 + texts[kept])) + 1))
+    scorer.idf.copy_(torch.from_numpy(np.log((1 + there) / (1 + texts[kept])) + 1))
     bags = scorer.bags(found, len(readings))
-    _minimise(scorer, bags, torch.from_numpy(np.asarray(labels, dtype=np.int64)), config.strength, weights)
+    strength = config.strength or (STRENGTH if sides == "one" else STRENGTH_OF_PAIRS)
+    _minimise(scorer, bags, torch.from_numpy(np.asarray(labels, dtype=np.int64)), strength, weights)
     return scorer
 
 
@@ -220,7 +272,8 @@ def _minimise(scorer: NgramScorer, bags: Bags, truth: Tensor, strength: float, w
     The loss is max(0, 1 - score)² for the true label and max(0, 1 + score)² for every other, weighted and summed over
     texts, plus |weight|² / (2 · strength).
     """
-    weight, bias = scorer.weight.requires_grad_(), scorer.bias.requires_grad_()
+    bias = scorer.bias.requires_grad_()
+    weight = scorer.weight.view(-1, len(bias)).requires_grad_()
     importance = torch.tensor(weights)[truth][:, None]
     side = torch.full((len(truth), len(bias)), -1.0)
     side[torch.arange(len(truth)), truth] = 1.0

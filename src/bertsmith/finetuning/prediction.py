@@ -11,7 +11,6 @@ from torch import Tensor
 from bertsmith.batch import Layout
 from bertsmith.data import plan_inference
 from bertsmith.finetuning.model import FineTuner
-from bertsmith.finetuning.ngrams import NgramScorer
 from bertsmith.finetuning.outputs import Outputs
 from bertsmith.finetuning.reading import Reading, pack_readings
 from bertsmith.metrics import pooled, tempered
@@ -40,16 +39,13 @@ def predict(
             said = [_outputs(model, readings, device, max_tokens) for readings in views]
     finally:
         model.train(was_training)
-    if model.ngrams is not None:
-        said = [_pooled(model.ngrams, readings, outputs) for readings, outputs in zip(views, said, strict=True)]
     outputs = said[0] if len(said) == 1 else Outputs(np.mean([outputs.values for outputs in said], axis=0))
+    if model.ngrams is not None:
+        values = pooled(outputs.values, model.ngrams.chances(*views), model.ngrams.part.powers)
+        outputs = replace(outputs, values=values)
     if model.task.temperature == 1.0:
         return outputs
     return replace(outputs, values=tempered(outputs.values, model.task.temperature))
-
-
-def _pooled(ngrams: NgramScorer, readings: Sequence[Reading], outputs: Outputs) -> Outputs:
-    return replace(outputs, values=pooled(outputs.values, ngrams.chances(readings), ngrams.part.powers))
 
 
 def _outputs(model: FineTuner, readings: Sequence[Reading], device: torch.device, max_tokens: int) -> Outputs:

@@ -6,11 +6,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bertsmith.finetuning import (
+    Answers,
     FineTuner,
     Ngrams,
+    NgramScorer,
     Outputs,
     Prepared,
     Reading,
+    Sides,
     Targets,
     fitted_ngrams,
 )
@@ -74,21 +77,14 @@ def join_ngrams(
 
     Returns what both say together. Dev weighs the two, so its own figures are told a little too kindly; test's are not.
     """
-    answers, config, metric = model.task.answers, recipe.ngrams or Ngrams(), recipe.selection.metric
+    answers, metric = model.task.answers, recipe.selection.metric
     readings, labels = prepared["train"].readings, truth["train"].values
     rows = _counted(readings, recipe.seed)
     weights = _weights(model, labels)
-    scorer = fitted_ngrams(
-        [readings[row] for row in rows],
-        labels[rows],
-        config=config,
-        ids=model.encoder.config.vocab_size,
-        weights=weights,
-    )
-    if scorer is None:
-        why = f"no run of tokens is in {config.least(len(rows))} training texts or more, but not in all"
-        return dict(said), Joined(0, len(rows), len(readings), (1.0, 0.0), metric, {}, why)
-    alone = {name: scorer.chances(prepared[name].readings) for name in said}
+    scorer = _fitted([readings[row] for row in rows], labels[rows], model, recipe.ngrams or Ngrams(), weights)
+    if isinstance(scorer, str):
+        return dict(said), Joined(0, len(rows), len(readings), (1.0, 0.0), metric, {}, scorer)
+    alone = {name: scorer.chances(*prepared[name].views) for name in said}
     known = truth["dev"].values
     powers = best_powers(said["dev"].values, alone["dev"], known, importance=np.asarray(weights)[known])
     scorer.part = scorer.part.but(powers=powers)
@@ -105,6 +101,28 @@ def join_ngrams(
         for name in said
     }
     return both, Joined(scorer.part.features, len(rows), len(readings), powers, metric, parts)
+
+
+def _fitted(
+    readings: Sequence[Reading], labels: np.ndarray, model: FineTuner, config: Ngrams, weights: Sequence[float]
+) -> NgramScorer | str:
+    """The linear model, or why there is none."""
+    sides = _sides(model.task.answers)
+    if sides != "one" and not any(each.segment_ids.any() for reading in readings for each in reading.sequences):
+        return "this encoder tells no segments apart, so that nobody knows where the first text of a pair ends"
+    ids = model.encoder.config.vocab_size
+    scorer = fitted_ngrams(readings, labels, config=config, ids=ids, weights=weights, sides=sides)
+    if scorer is None:
+        least = config.least(len(readings) if sides == "one" else 2 * len(readings))
+        return f"no run of tokens is in {least} training texts or more, but not in all"
+    return scorer
+
+
+def _sides(answers: Answers) -> Sides:
+    """Whether it reads one text or two, and if two, whether their order says something."""
+    if not answers.pairs:
+        return "one"
+    return "symmetric" if answers.both_orders else "ordered"
 
 
 def _weights(model: FineTuner, labels: np.ndarray) -> Sequence[float]:

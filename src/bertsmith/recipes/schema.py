@@ -118,7 +118,7 @@ class FinetuneRecipe(Config):
     `calibrate` lets dev decide the temperature of the probabilities (Guo et al. 2017, arXiv 1706.04599).
     `activations: recomputed` needs less memory and more time, and gives the same model. `attention` names the kernel
     of attention; `auto` takes the first that can do what is asked, and a name is taken or refused with the reason.
-    `ngrams` lets a linear model of runs of tokens answer beside the encoder, for one label a text.
+    `ngrams` lets a linear model of runs of tokens answer beside the encoder, for one label a text or pair.
     """
 
     kind: Literal["finetune"] = "finetune"
@@ -168,7 +168,7 @@ class FinetuneRecipe(Config):
             raise ValueError(f"calibrate needs one label a text; task {self.task.kind} has no such probabilities")
         if self.ngrams is not None and not self.task.counts_ngrams:
             raise ValueError(
-                f"ngrams answers one text with one label, which task {self.task.kind} does not; "
+                f"ngrams answers a text or a pair with one label, which task {self.task.kind} does not; "
                 "leave it out (ngrams=null)"
             )
         if self.warm_start is not None and (not self.task.calibrates or self.head.gathers):

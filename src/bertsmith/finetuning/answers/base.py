@@ -25,7 +25,7 @@ class Aim(Config, ABC):
     `usual` holds the defaults of a recipe that are others for this kind; `criteria` names the kinds
     of criterion that fit; `per_token` says whether every token gets an answer, or every text;
     `calibrates`, whether outputs are the probabilities of one label each, which a temperature can calibrate;
-    `counts_ngrams`, whether a linear model of n-grams can answer too: it needs one label and a single text.
+    `counts_ngrams`, whether a linear model of n-grams can answer too: it needs one label a text, or pair.
     """
 
     reads: ClassVar[LabelKind] = "single"

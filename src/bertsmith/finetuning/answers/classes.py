@@ -51,6 +51,7 @@ class Pair(Aim):
     symmetric: bool = False
 
     calibrates: ClassVar[bool] = True
+    counts_ngrams: ClassVar[bool] = True
 
     @property
     def pairs(self) -> bool:
