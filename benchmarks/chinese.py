@@ -57,6 +57,12 @@ RECIPE: dict[str, Any] = {
 }
 """The one recipe for all tasks."""
 
+FOR_PAIRS: dict[str, Any] = {
+    "task": {"kind": "pair", "symmetric": True},
+    "criterion": {"kind": "cross_entropy", "class_weights": "balanced"},
+}
+"""What pairs have beside it: questions match either way, and most do not. The SVM weighs labels the same way."""
+
 
 def _files(folder: str, columns: str, *, pairs: str = "ignored", **names: str) -> Callable[[Path], Splits]:
     def read(data: Path) -> Splits:
@@ -153,7 +159,7 @@ def _fine_tuned(trial: Trial, data: Path) -> Score:
     torch.set_num_threads(1)
     task = task_of(trial)
     given = RECIPE | {
-        "task": task.kind,
+        **(FOR_PAIRS if task.kind == "pair" and not trial.brief else {"task": task.kind}),
         "start": {"model": trial.encoder},
         "document": {"max_length": task.max_length},
         "budget": {"epochs": task.epochs},
