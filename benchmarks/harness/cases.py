@@ -324,7 +324,7 @@ def curve(scale: Scale) -> Case:
         contenders=(Contender("bertsmith", HALF, tuple({"texts": size} for size in sizes)),),
         options={"max_length": 128},
         goals=(Flat(HALF, "ns/token", must=0.15, moonshot=0.05), Flat(HALF, "peak MB", must=0.15)),
-        rounds=scale.of(1, 3, 1),  # in full three quarters of an hour of two cores
+        rounds=scale.of(1, 3, 3),
         patience=scale.limits["patience"],
         each=True,
         needs=("model",),
