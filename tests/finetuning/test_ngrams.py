@@ -1,5 +1,6 @@
+import re
 from collections import Counter
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 
 from bertsmith.batch import Example
 from bertsmith.finetuning import Ngrams, NgramScorer, Reading, Sides, fitted_ngrams, renumbered_ngrams
-from bertsmith.finetuning.ngrams import MOST_WEIGHTS, found_in
+from bertsmith.finetuning.ngram_counts import FIRST_EXCHANGED, KINDS, MOST_CROSSED, ONE, found_in, most_counted
+from bertsmith.finetuning.ngrams import MOST_WEIGHTS
 
 IDS = 50
 TEXTS = st.lists(
@@ -106,42 +108,131 @@ def test_it_is_scikit_learns_linear_svm_on_its_tf_idf(labels):
     assert ours.chances(fresh) == pytest.approx(sharp / sharp.sum(1, keepdims=True), abs=1e-2)
 
 
-@pytest.mark.parametrize("sides", ["symmetric", "ordered"])
-def test_of_pairs_it_is_scikit_learns_on_what_both_have_and_where_they_differ(sides):
-    from scipy.sparse import hstack
+def told(first: list[int], second: list[int], *, longest: int, sides: Sides) -> set[str]:
+    """What is counted in a pair, written out."""
+
+    def runs(text: list[int], size: int) -> set[tuple[int, ...]]:
+        return {tuple(text[start : start + size]) for start in range(len(text) - size + 1)}
+
+    said = set()
+    for size in range(1, longest + 1):
+        one, other = runs(first, size), runs(second, size)
+        said |= {f"both {run}" for run in one & other} | {f"one {run}" for run in one ^ other}
+        if sides == "ordered":
+            said |= {f"first {run}" for run in one - other} | {f"second {run}" for run in other - one}
+    one, other = set(first), set(second)
+    said |= {f"exchanged {sorted(two)}" for two in product(one - other, other - one)}
+    said |= {f"beside {token} {shared}" for token, shared in product(one ^ other, one & other)}
+    if sides == "ordered":
+        said |= {f"first_exchanged {list(two)}" for two in product(one - other, other - one)}
+        said |= {f"first_beside {token} {shared}" for token, shared in product(one - other, one & other)}
+        said |= {f"second_beside {token} {shared}" for token, shared in product(other - one, one & other)}
+    return said
+
+
+def keys_of(said: set[str]) -> set[int]:
+    """The keys of what is counted, spelled by hand."""
+    kinds = [
+        "both",
+        "one",
+        "first",
+        "second",
+        "exchanged",
+        "first_exchanged",
+        "beside",
+        "first_beside",
+        "second_beside",
+    ]
+    keys = set()
+    for each in said:
+        number = 0
+        for token in re.findall(r"\d+", each):
+            number = number * (IDS + 1) + int(token) + 1
+        keys.add(number * KINDS + kinds.index(each.split()[0]))
+    return keys
+
+
+def parts_of(one: Reading) -> tuple[list[int], list[int]]:
+    (example,) = one.sequences
+    first, second = (example.token_ids[example.segment_ids == side].tolist() for side in (0, 1))
+    return first, second
+
+
+SIDES: list[Sides] = ["symmetric", "ordered"]
+TEXT = st.lists(st.integers(0, 6), min_size=1, max_size=6)
+
+
+@given(st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=5), st.integers(1, 3), st.sampled_from(SIDES))
+def test_of_pairs_what_both_have_one_has_and_two_tokens_that_differ_are_counted(pairs, longest, sides):
+    found = found_in([pair(*texts) for texts in pairs], longest=longest, ids=IDS, sides=sides)
+    expected = [
+        (row, key)
+        for row, texts in enumerate(pairs)
+        for key in sorted(keys_of(told(*texts, longest=longest, sides=sides)))
+    ]
+    assert list(zip(found.rows.tolist(), found.keys.tolist(), strict=True)) == expected
+    assert (found.counts == 1).all()
+
+
+@pytest.mark.parametrize("sides", SIDES)
+def test_of_pairs_it_is_scikit_learns_on_what_is_counted(sides):
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.svm import LinearSVC
 
     readings, truth = sampled_pairs(200, 0)
     fresh, _ = sampled_pairs(40, 1)
-
-    def words(these: list[Reading], side: int) -> list[str]:
-        parts = [each.sequences[0].token_ids[each.sequences[0].segment_ids == side] for each in these]
-        return [" ".join(f"t{id}" for id in part) for part in parts]
-
-    vectorizer = TfidfVectorizer(ngram_range=(1, 3), sublinear_tf=True, min_df=2, token_pattern=r"\S+")
-    vectorizer.fit([*words(readings, 0), *words(readings, 1)])
-
-    def matrix(these: list[Reading]):
-        first, second = (vectorizer.transform(words(these, side)) for side in (0, 1))
-        if sides == "symmetric":
-            return hstack([first.minimum(second), abs(first - second)])
-        return hstack([first.minimum(second), (first - second).maximum(0), (second - first).maximum(0)])
-
-    theirs = LinearSVC(C=0.1, intercept_scaling=1000.0, tol=1e-9, max_iter=100_000, dual=False)
-    theirs.fit(matrix(readings), truth)
+    vectorizer = TfidfVectorizer(analyzer=lambda one: told(*parts_of(one), longest=3, sides=sides), min_df=2)
+    matrix = vectorizer.fit_transform(readings)
+    theirs = LinearSVC(C=0.3, intercept_scaling=1000.0, tol=1e-9, max_iter=100_000, dual=False).fit(matrix, truth)
     ours = fitted(readings, truth, sides=sides, min_texts=2)
     assert ours.part.features == len(vectorizer.vocabulary_)
-    scores = theirs.decision_function(matrix(fresh))
+    scores = theirs.decision_function(vectorizer.transform(fresh))
     assert ours(fresh).numpy() == pytest.approx(np.stack([-scores, scores], 1), abs=5e-3)
     assert (ours(fresh).argmax(1).numpy() == sampled_pairs(40, 1)[1]).mean() > 0.7
 
 
-def test_the_texts_of_a_pair_have_rows_and_runs_of_their_own():
-    found = found_in([pair([1, 2], [3]), pair([4], [1])], longest=2, ids=IDS, sides="ordered")
-    two = 2 * (IDS + 1) + 3  # the run 1, 2: counted from 1
-    assert found.rows.tolist() == [0, 0, 0, 1, 2, 3]
-    assert found.keys.tolist() == [2, 3, two, 4, 5, 2]
+def test_what_stands_in_place_of_what_decides_where_single_tokens_do_not():
+    """Pairs of one frame, whose two words mean the same or not: each word is there as often with either label."""
+    random = np.random.default_rng(0)
+
+    def drawn(pairs: int) -> tuple[list[Reading], np.ndarray]:
+        words, labels = random.permutation(8)[random.integers(0, 8, pairs)], random.integers(0, 2, pairs)
+        partners = np.where(labels, words ^ 1, words ^ 2)  # 0 and 1, 2 and 3, ... mean the same
+        made = [pair([20, word, 21], [20, other, 21]) for word, other in zip(words, partners, strict=True)]
+        return made, labels
+
+    scorer = fitted(*drawn(300), sides="symmetric")
+    fresh, truth = drawn(100)
+    assert (scorer.chances(fresh).argmax(1) == truth).all()
+
+
+@pytest.mark.parametrize("sides", SIDES)
+def test_what_is_the_same_in_every_pair_is_no_part_of_anything(sides):
+    made, truth = sampled_pairs(100, 3)
+    readings = [pair(*(np.minimum(part, 47).tolist() for part in parts_of(each))) for each in made]
+    framed = [pair([48, *first, 49], [*second, 49]) for first, second in map(parts_of, readings)]  # [CLS] and [SEP]
+    bare, whole = (fitted(these, truth, sides=sides) for these in (readings, framed))
+    assert bare.keys.tolist() == whole.keys.tolist()
+    assert whole.chances(framed) == pytest.approx(bare.chances(readings), abs=1e-6)
+
+
+def test_of_long_pairs_the_tokens_that_come_first_are_crossed():
+    first, second = list(range(40, 0, -1)), list(range(41, 81))
+    found = found_in([pair(first, second)], longest=1, ids=100, sides="ordered")
+    numbers, kinds = np.divmod(found.keys, KINDS)
+    left, right = np.divmod(numbers[kinds == FIRST_EXCHANGED], 101)
+    assert sorted(set((left - 1).tolist())) == sorted(first[:MOST_CROSSED])
+    assert sorted(set((right - 1).tolist())) == second[:MOST_CROSSED]
+    assert (kinds == ONE).sum() == 80
+    both = found_in([pair(first, first[::-1]), pair(first[::-1], first)], longest=1, ids=100, sides="symmetric")
+    assert (both.keys[both.rows == 0] == both.keys[both.rows == 1]).all()
+
+
+@given(st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=5), st.integers(1, 3), st.sampled_from(SIDES))
+def test_no_more_is_counted_than_was_said_before(pairs, longest, sides):
+    readings = [pair(*texts) for texts in pairs]
+    rows = found_in(readings, longest=longest, ids=IDS, sides=sides).rows
+    assert (np.bincount(rows, minlength=len(pairs)) <= most_counted(readings, longest=longest, sides=sides)).all()
 
 
 def test_swapped_texts_are_the_same_pair_where_order_says_nothing():
@@ -208,7 +299,7 @@ def test_what_one_text_has_counts_where_texts_are_few():
 
 
 def renumbered(scorer: NgramScorer, new: np.ndarray, ids: int) -> NgramScorer:
-    keys, places = renumbered_ngrams(scorer.keys.numpy(), new, ids=ids)
+    keys, places = renumbered_ngrams(scorer.keys.numpy(), new, ids=ids, sides=scorer.part.sides)
     assert (np.diff(keys) > 0).all()
     made = NgramScorer(scorer.part.but(ids=ids, features=len(keys)), 2)
     rows = torch.from_numpy(places)
@@ -225,12 +316,12 @@ def test_renumbered_tokens_keep_their_n_grams():
     assert renumbered(scorer, new, IDS + 9).chances(moved) == pytest.approx(scorer.chances(readings), abs=1e-6)
 
 
-def test_renumbered_tokens_keep_the_n_grams_of_pairs():
+@pytest.mark.parametrize("sides", SIDES)
+def test_renumbered_tokens_keep_the_n_grams_of_pairs(sides):
     readings, truth = sampled_pairs(100, 5)
-    scorer = fitted(readings, truth, sides="ordered")
+    scorer = fitted(readings, truth, sides=sides)
     new = np.random.default_rng(0).permutation(IDS)
-    parts = [(each.sequences[0].token_ids, each.sequences[0].segment_ids) for each in readings]
-    moved = [Reading((Example(new[ids], segments),)) for ids, segments in parts]
+    moved = [pair(new[first].tolist(), new[second].tolist()) for first, second in map(parts_of, readings)]
     assert renumbered(scorer, new, IDS + 9).chances(moved) == pytest.approx(scorer.chances(readings), abs=1e-6)
 
 
@@ -243,5 +334,5 @@ def test_n_grams_of_tokens_that_are_gone_are_gone():
     text, unknown = [3, 4, 7, 1], reading([3, 4, 7, 1, 20])
     assert kept.chances([reading(text)]) == pytest.approx(scorer.chances([reading(text)]), abs=1e-6)
     assert kept.chances([unknown]) == pytest.approx(kept.chances([reading(text)]), abs=1e-6)
-    none = renumbered(scorer, np.full(IDS, -1), 5)
+    none = renumbered(renumbered(scorer, np.full(IDS, -1), 5), np.arange(5), 5)
     assert torch.equal(none([reading([1, 2])])[0], scorer.bias)

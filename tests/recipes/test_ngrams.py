@@ -159,7 +159,7 @@ def test_texts_without_a_run_in_common_leave_the_encoder_alone(one_layer: Path, 
 
 
 def test_of_very_many_tokens_texts_are_drawn_and_it_is_said(one_layer: Path, monkeypatch):
-    monkeypatch.setattr(ngrams, "FIT_TOKENS", 150)
+    monkeypatch.setattr(ngrams, "FIT_SIZE", 450)
     first, second = (run(one_layer).joined for _ in range(2))
     assert first is not None
     assert first == second

@@ -32,7 +32,8 @@ from bertsmith.finetuning.documents import (
 from bertsmith.finetuning.guidance import Distill, Guided, RDrop, require_comparable
 from bertsmith.finetuning.mixture import MixedUpdates, MultiTuner, TaskBatch
 from bertsmith.finetuning.model import FineTuner, LabelledBatch
-from bertsmith.finetuning.ngrams import NgramPart, Ngrams, NgramScorer, Sides, fitted_ngrams, renumbered_ngrams
+from bertsmith.finetuning.ngram_counts import Sides, most_counted, renumbered_ngrams
+from bertsmith.finetuning.ngrams import NgramPart, Ngrams, NgramScorer, fitted_ngrams
 from bertsmith.finetuning.outputs import Outputs
 from bertsmith.finetuning.prediction import predict
 from bertsmith.finetuning.preparation import Prepared, length_limit, prepare
@@ -100,6 +101,7 @@ __all__ = [
     "chosen_document",
     "fitted_ngrams",
     "length_limit",
+    "most_counted",
     "order_of_epoch",
     "pack_readings",
     "pairs_of_classes",

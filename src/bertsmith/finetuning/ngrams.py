@@ -7,7 +7,7 @@ are trained apart, and their probabilities multiplied, each to a power that dev 
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import torch
@@ -17,15 +17,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bertsmith.config import Config
+from bertsmith.finetuning.ngram_counts import Found, Sides, found_in, silent
 from bertsmith.finetuning.reading import Reading
 
 MOST_WEIGHTS = 2**22
-"""Weights of the linear model: n-grams times labels; the most frequent n-grams are taken."""
+"""Weights of the linear model: features times labels; the most frequent are taken."""
 
 FEW_TEXTS = 10_000
 """Below, a run that a single text has is worth its place (LOG.md)."""
 
-STRENGTH, STRENGTH_OF_PAIRS = 1.0, 0.1
+STRENGTH, STRENGTH_OF_PAIRS = 1.0, 0.3
 """How much training texts are trusted. What two texts share says less than what one says, and misleads sooner
 (LOG.md)."""
 
@@ -45,7 +46,7 @@ class Ngrams(Config):
     """What to fit: all runs of one to `longest` tokens that at least `min_texts` texts have, in TF-IDF.
 
     A linear support vector machine a label; a larger `strength` trusts the training texts more (scikit-learn's C; 1,
-    and 0.1 for pairs). Without `min_texts` every run counts where there are fewer than 10,000 texts, from there on
+    and 0.3 for pairs). Without `min_texts` every run counts where there are fewer than 10,000 texts, from there on
     those of two texts.
     """
 
@@ -56,14 +57,6 @@ class Ngrams(Config):
     def least(self, texts: int) -> int:
         """In how many of so many texts a run must be."""
         return self.min_texts or (1 if texts < FEW_TEXTS else 2)
-
-
-Sides = Literal["one", "symmetric", "ordered"]
-"""What is read: one text, two whose order says nothing, or two that differ by which comes first."""
-
-ASPECTS: dict[Sides, int] = {"one": 1, "symmetric": 2, "ordered": 3}
-"""Features of an n-gram: how much of it is there; or how much both texts have, and by how much they differ, in either
-direction or in each."""
 
 
 class NgramPart(Config):
@@ -77,14 +70,6 @@ class NgramPart(Config):
     features: PositiveInt
     sides: Sides = "one"
     powers: tuple[NonNegativeFloat, NonNegativeFloat] = (1.0, 1.0)
-
-
-class Found(NamedTuple):
-    """The n-grams of some texts: row, key and how often, sorted by row and key. Of a pair, each text has a row."""
-
-    rows: Int[np.ndarray, "grams"]
-    keys: Int[np.ndarray, "grams"]
-    counts: Int[np.ndarray, "grams"]
 
 
 class Bags(NamedTuple):
@@ -112,9 +97,9 @@ class Bags(NamedTuple):
 class NgramScorer(nn.Module):
     """TF-IDF of the known n-grams of a text, scaled to length one, times weights, plus a bias: scores of labels.
 
-    The frequency of an n-gram in a text counts as 1 + ln(frequency). Of two texts, it is what both have (the lesser
-    value) and what they differ by that is weighed. It is fitted, not trained by gradients: all of it are buffers, and
-    a row of `weight` holds what an n-gram adds to every label, aspect by aspect.
+    The frequency of an n-gram in a text counts as 1 + ln(frequency). Of two texts, it is what both have, what one has
+    alone, and what stands in place of what or differs beside what (`ngram_counts`). It is fitted, not trained by
+    gradients: all of it are buffers, and a row of `weight` holds what a feature adds to every label.
     """
 
     keys: Tensor
@@ -127,13 +112,13 @@ class NgramScorer(nn.Module):
         self.part = part
         self.register_buffer("keys", torch.zeros(part.features, dtype=torch.int64))
         self.register_buffer("idf", torch.zeros(part.features))
-        self.register_buffer("weight", torch.zeros(part.features, ASPECTS[part.sides] * outputs))
+        self.register_buffer("weight", torch.zeros(part.features, outputs))
         self.register_buffer("bias", torch.zeros(outputs))
 
     def forward(self, readings: Sequence[Reading]) -> Float[Tensor, "texts outputs"]:
         """Scores of every text; of one without a known n-gram, the bias."""
         found = found_in(readings, longest=self.part.longest, ids=self.part.ids, sides=self.part.sides)
-        return self.bags(found, len(readings)).times(self.weight.view(-1, len(self.bias))) + self.bias
+        return self.bags(found, len(readings)).times(self.weight) + self.bias
 
     @torch.inference_mode()
     def chances(self, *views: Sequence[Reading]) -> Float[np.ndarray, "texts outputs"]:
@@ -147,7 +132,7 @@ class NgramScorer(nn.Module):
         return np.concatenate([none, *((SHARPNESS * self(part)).softmax(1).cpu().numpy() for part in parts)])
 
     def bags(self, found: Found, texts: int) -> Bags:
-        """The rows of the matrix of these texts, or pairs; an n-gram has as many columns as aspects."""
+        """The rows of the matrix of these texts, or pairs."""
         keys, idf = self.keys.cpu().numpy(), self.idf.cpu().numpy()
         places = np.minimum(np.searchsorted(keys, found.keys), len(keys) - 1)
         known = keys[places] == found.keys
@@ -155,82 +140,7 @@ class NgramScorer(nn.Module):
         values = (1 + np.log(found.counts[known])) * idf[columns]
         norms = np.sqrt(np.bincount(rows, values**2))
         values = (values / norms[rows]).astype(np.float32)
-        if self.part.sides != "one":
-            rows, columns, values = _compared(rows, columns, values, self.part.sides)
         return Bags(np.searchsorted(rows, np.arange(texts)), columns, values)
-
-
-def renumbered_ngrams(
-    keys: Int[np.ndarray, "grams"], new: Int[np.ndarray, "ids"], *, ids: int
-) -> tuple[Int[np.ndarray, "left"], Int[np.ndarray, "left"]]:
-    """The keys of n-grams after tokens were renumbered, ascending, and which of the old ones they are.
-
-    `new` holds the new number of each old id, or -1 where the token is gone, and with it its n-grams; `ids` is the new
-    size of the vocabulary. Where none is left, one stands for all that no text has.
-    """
-    places, known = np.arange(len(keys)), np.ones(len(keys), dtype=bool)
-    rest, made, unit = keys.copy(), np.zeros_like(keys), 1
-    follows = np.r_[-1, new]
-    while rest.any():
-        rest, digits = np.divmod(rest, len(new) + 1)
-        known &= (digits == 0) | (follows[digits] >= 0)
-        made += np.where(digits > 0, follows[digits] + 1, 0) * unit
-        unit *= ids + 1
-    if not known.any():
-        return np.array([-1]), places[:1]  # no text has it
-    order = np.argsort(made[known], kind="stable")
-    return made[known][order], places[known][order]
-
-
-def found_in(readings: Sequence[Reading], *, longest: int, ids: int, sides: Sides = "one") -> Found:
-    """Count the n-grams of texts by their tokens; none reaches over the end of a sequence.
-
-    A key is the number that its ids, counted from 1, spell to the base `ids` + 1: no two n-grams share one. The texts
-    of a pair, told apart by their segments, have rows 2 i and 2 i + 1, and no n-gram reaches from one into the other.
-    """
-    sequences = [example for reading in readings for example in reading.sequences]
-    tokens = np.concatenate([example.token_ids for example in sequences]).astype(np.int64) + 1
-    rows = np.repeat(np.arange(len(readings)), [len(reading) for reading in readings])
-    runs = np.repeat(np.arange(len(sequences)), [len(example) for example in sequences])
-    if sides != "one":
-        segments = np.concatenate([example.segment_ids for example in sequences])
-        rows, runs = 2 * rows + segments, 2 * runs + segments
-    ends = np.flatnonzero(np.r_[runs[1:] != runs[:-1], True])
-    left = np.repeat(ends, np.diff(np.r_[-1, ends])) + 1 - np.arange(len(tokens))  # of the run, from each token on
-    keys, parts = tokens, [(rows, tokens)]
-    for size in range(2, longest + 1):
-        keys = keys[:-1] * (ids + 1) + tokens[size - 1 :]
-        whole = left[: len(keys)] >= size
-        parts.append((rows[: len(keys)][whole], keys[whole]))
-    return _counted(*(np.concatenate(each) for each in zip(*parts, strict=True)))
-
-
-def _compared(
-    rows: Int[np.ndarray, "entries"],
-    columns: Int[np.ndarray, "entries"],
-    values: Float[np.ndarray, "entries"],
-    sides: Sides,
-) -> tuple[Int[np.ndarray, "_"], Int[np.ndarray, "_"], Float[np.ndarray, "_"]]:
-    """Of two rows each, one that holds what both have and what they differ by, n-gram by n-gram."""
-    pairs, second = np.divmod(rows, 2)
-    order = np.lexsort((columns, pairs))
-    pairs, columns = pairs[order], columns[order]
-    new = np.r_[True, (pairs[1:] != pairs[:-1]) | (columns[1:] != columns[:-1])][: len(pairs)]
-    both = np.zeros((int(new.sum()), 2), dtype=np.float32)
-    both[np.cumsum(new) - 1, second[order]] = values[order]
-    apart = both[:, 0] - both[:, 1]
-    differing = [np.abs(apart)] if sides == "symmetric" else [np.maximum(apart, 0), np.maximum(-apart, 0)]
-    aspects = np.stack([both.min(1), *differing], 1)
-    places = columns[new][:, None] * aspects.shape[1] + np.arange(aspects.shape[1])
-    there = aspects != 0
-    return np.repeat(pairs[new], there.sum(1)), places[there], aspects[there]
-
-
-def _counted(rows: Int[np.ndarray, "grams"], keys: Int[np.ndarray, "grams"]) -> Found:
-    order = np.lexsort((keys, rows))
-    rows, keys = rows[order], keys[order]
-    first = np.flatnonzero(np.r_[True, (rows[1:] != rows[:-1]) | (keys[1:] != keys[:-1])])
-    return Found(rows[first], keys[first], np.diff(np.r_[first, len(keys)]))
 
 
 def fitted_ngrams(
@@ -245,13 +155,17 @@ def fitted_ngrams(
     """Fit the linear model to texts, or pairs; `weights` is how much one of each label counts.
 
     The loss is convex and the search starts from zero: the same texts always give the same model. An n-gram that every
-    text has tells nothing and is left out. None: no n-gram is left.
+    text has tells nothing and is left out, and of pairs all that names a token of which the same is true in every pair
+    ([CLS], [SEP]). None: no n-gram is left.
     """
     found = found_in(readings, longest=config.longest, ids=ids, sides=sides)
     keys, texts = np.unique(found.keys, return_counts=True)
-    there = len(readings) if sides == "one" else 2 * len(readings)
-    telling = np.flatnonzero((texts >= config.least(there)) & (texts < there))
-    most = max(MOST_WEIGHTS // (len(weights) * ASPECTS[sides]), 1)
+    there = len(readings)
+    tells = (texts >= config.least(there)) & (texts < there)
+    if sides != "one":
+        tells &= ~silent(keys, texts == there, ids=ids)
+    telling = np.flatnonzero(tells)
+    most = max(MOST_WEIGHTS // len(weights), 1)
     kept = np.sort(telling[np.argsort(-texts[telling], kind="stable")[:most]])
     if not len(kept):
         return None
@@ -273,7 +187,7 @@ def _minimise(scorer: NgramScorer, bags: Bags, truth: Tensor, strength: float, w
     texts, plus |weight|² / (2 · strength).
     """
     bias = scorer.bias.requires_grad_()
-    weight = scorer.weight.view(-1, len(bias)).requires_grad_()
+    weight = scorer.weight.requires_grad_()
     importance = torch.tensor(weights)[truth][:, None]
     side = torch.full((len(truth), len(bias)), -1.0)
     side[torch.arange(len(truth)), truth] = 1.0

@@ -16,14 +16,15 @@ from bertsmith.finetuning import (
     Sides,
     Targets,
     fitted_ngrams,
+    most_counted,
 )
 from bertsmith.losses.class_weights import WeightedByClass
 from bertsmith.metrics import best_powers, pooled
 from bertsmith.recipes.schema import FinetuneRecipe
 
-FIT_TOKENS = 5_000_000
-"""Tokens of training texts that are counted; of more, texts are drawn. They take 2.3 GB and a minute (LOG.md)."""
-
+FIT_SIZE = 15_000_000
+"""Runs of tokens, and of pairs every two of them, that are counted, about; of more, texts are drawn. They take 2.3 GB
+and a minute (LOG.md)."""
 
 WHO = ("the encoder", "the n-grams", "both")
 
@@ -79,9 +80,9 @@ def join_ngrams(
     """
     answers, metric = model.task.answers, recipe.selection.metric
     readings, labels = prepared["train"].readings, truth["train"].values
-    rows = _counted(readings, recipe.seed)
-    weights = _weights(model, labels)
-    scorer = _fitted([readings[row] for row in rows], labels[rows], model, recipe.ngrams or Ngrams(), weights)
+    config, sides, weights = recipe.ngrams or Ngrams(), _sides(answers), _weights(model, labels)
+    rows = _counted(most_counted(readings, longest=config.longest, sides=sides), recipe.seed)
+    scorer = _fitted([readings[row] for row in rows], labels[rows], model, config, weights)
     if isinstance(scorer, str):
         return dict(said), Joined(0, len(rows), len(readings), (1.0, 0.0), metric, {}, scorer)
     alone = {name: scorer.chances(*prepared[name].views) for name in said}
@@ -113,8 +114,7 @@ def _fitted(
     ids = model.encoder.config.vocab_size
     scorer = fitted_ngrams(readings, labels, config=config, ids=ids, weights=weights, sides=sides)
     if scorer is None:
-        least = config.least(len(readings) if sides == "one" else 2 * len(readings))
-        return f"no run of tokens is in {least} training texts or more, but not in all"
+        return f"no run of tokens is in {config.least(len(readings))} training texts or more, but not in all"
     return scorer
 
 
@@ -134,10 +134,9 @@ def _weights(model: FineTuner, labels: np.ndarray) -> Sequence[float]:
     return criterion.weights(np.bincount(labels, minlength=outputs).tolist())
 
 
-def _counted(readings: Sequence[Reading], seed: int) -> np.ndarray:
-    """All texts, or as many, drawn at random, as `FIT_TOKENS` allow."""
-    lengths = np.array([len(reading) for reading in readings])
-    if lengths.sum() <= FIT_TOKENS:
-        return np.arange(len(readings))
-    order = np.random.Generator(np.random.PCG64(seed)).permutation(len(readings))
-    return np.sort(order[: max(int(np.searchsorted(np.cumsum(lengths[order]), FIT_TOKENS)), 1)])
+def _counted(sizes: np.ndarray, seed: int) -> np.ndarray:
+    """All texts, or as many, drawn at random, as `FIT_SIZE` allows."""
+    if sizes.sum() <= FIT_SIZE:
+        return np.arange(len(sizes))
+    order = np.random.Generator(np.random.PCG64(seed)).permutation(len(sizes))
+    return np.sort(order[: max(int(np.searchsorted(np.cumsum(sizes[order]), FIT_SIZE)), 1)])

@@ -37,7 +37,8 @@ def trick_notes(
         yield _warm_note(recipe.warm_start, train.values)
     if recipe.ngrams is not None:
         yield (
-            f"n-grams: when training is over, a linear model of runs of 1 to {recipe.ngrams.longest} tokens is fitted "
+            f"n-grams: when training is over, a linear model of runs of 1 to {recipe.ngrams.longest} tokens"
+            f"{' and of every two that differ in a pair' if model.task.answers.pairs else ''} is fitted "
             "to the training texts and answers beside the encoder, both weighed by dev (ngrams=null leaves it out)"
         )
     frozen = sum(group.size for group in groups if group.from_epoch is None)

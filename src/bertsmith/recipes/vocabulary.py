@@ -196,10 +196,11 @@ def _renumbered(checkpoint: Checkpoint, heads: Heads, kept: np.ndarray, *, ids: 
         return {"heads": heads, "config_extras": extras}
     new = np.full(checkpoint.encoder.config.vocab_size, -1)
     new[kept] = np.arange(len(kept))
-    keys, places = renumbered_ngrams(extra[NGRAMS].numpy(), new, ids=ids)
-    own = {NGRAMS: torch.from_numpy(keys), **{name: extra[name][torch.from_numpy(places)] for name in OF_NGRAMS}}
     block = deepcopy(extras["bertsmith"])
-    block["task"]["ngrams"] |= {"ids": ids, "features": len(keys)}
+    part = block["task"]["ngrams"]
+    keys, places = renumbered_ngrams(extra[NGRAMS].numpy(), new, ids=ids, sides=part.get("sides", "one"))
+    own = {NGRAMS: torch.from_numpy(keys), **{name: extra[name][torch.from_numpy(places)] for name in OF_NGRAMS}}
+    part |= {"ids": ids, "features": len(keys)}
     return {"heads": {**heads, "extra": {**extra, **own}}, "config_extras": {**extras, "bertsmith": block}}
 
 
