@@ -181,8 +181,8 @@ def _percent(task: Task, metrics: Mapping[str, float]) -> dict[str, float]:
 def linear_svm(task: Task, data: Path) -> Score:
     """A linear SVM on TF-IDF of characters, one to three in a row; of a pair, what both have and where they differ.
 
-    As for the n-grams of bertsmith, runs that only one text has count where texts are few; pairs are trusted less, which
-    serves it best (LOG.md).
+    As for the n-grams of bertsmith, runs that only one text has count where texts are few; pairs are trusted less,
+    which serves it best (LOG.md).
     """
     import time
 

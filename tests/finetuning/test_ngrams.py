@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from bertsmith.batch import Example
 from bertsmith.finetuning import Ngrams, NgramScorer, Reading, Sides, fitted_ngrams, renumbered_ngrams
-from bertsmith.finetuning.ngram_counts import FIRST_EXCHANGED, KINDS, MOST_CROSSED, ONE, found_in, most_counted
+from bertsmith.finetuning.ngram_counts import (
+    FIRST_EXCHANGED,
+    KINDS,
+    MOST_CROSSED,
+    MOST_IDS_OF_TWO,
+    ONE,
+    found_in,
+    most_counted,
+)
 from bertsmith.finetuning.ngrams import MOST_WEIGHTS
 
 IDS = 50
@@ -108,7 +116,7 @@ def test_it_is_scikit_learns_linear_svm_on_its_tf_idf(labels):
     assert ours.chances(fresh) == pytest.approx(sharp / sharp.sum(1, keepdims=True), abs=1e-2)
 
 
-def told(first: list[int], second: list[int], *, longest: int, sides: Sides) -> set[str]:
+def told(first: list[int], second: list[int], *, longest: int, sides: Sides, exchanged: int = 1) -> set[str]:
     """What is counted in a pair, written out."""
 
     def runs(text: list[int], size: int) -> set[tuple[int, ...]]:
@@ -120,11 +128,13 @@ def told(first: list[int], second: list[int], *, longest: int, sides: Sides) -> 
         said |= {f"both {run}" for run in one & other} | {f"one {run}" for run in one ^ other}
         if sides == "ordered":
             said |= {f"first {run}" for run in one - other} | {f"second {run}" for run in other - one}
+        if size <= exchanged:
+            said |= {f"exchanged {sorted(two)}" for two in product(one - other, other - one)}
+            if sides == "ordered":
+                said |= {f"first_exchanged {list(two)}" for two in product(one - other, other - one)}
     one, other = set(first), set(second)
-    said |= {f"exchanged {sorted(two)}" for two in product(one - other, other - one)}
     said |= {f"beside {token} {shared}" for token, shared in product(one ^ other, one & other)}
     if sides == "ordered":
-        said |= {f"first_exchanged {list(two)}" for two in product(one - other, other - one)}
         said |= {f"first_beside {token} {shared}" for token, shared in product(one - other, one & other)}
         said |= {f"second_beside {token} {shared}" for token, shared in product(other - one, one & other)}
     return said
@@ -162,29 +172,32 @@ SIDES: list[Sides] = ["symmetric", "ordered"]
 TEXT = st.lists(st.integers(0, 6), min_size=1, max_size=6)
 
 
-@given(st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=5), st.integers(1, 3), st.sampled_from(SIDES))
-def test_of_pairs_what_both_have_one_has_and_two_tokens_that_differ_are_counted(pairs, longest, sides):
-    found = found_in([pair(*texts) for texts in pairs], longest=longest, ids=IDS, sides=sides)
-    expected = [
-        (row, key)
-        for row, texts in enumerate(pairs)
-        for key in sorted(keys_of(told(*texts, longest=longest, sides=sides)))
-    ]
+PAIRS = st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=5)
+COUNTED = st.tuples(st.integers(1, 3), st.sampled_from(SIDES), st.integers(1, 2)).map(
+    lambda drawn: {"longest": drawn[0], "sides": drawn[1], "exchanged": min(drawn[0], drawn[2])}
+)
+
+
+@given(PAIRS, COUNTED)
+def test_of_pairs_what_both_have_one_has_and_two_runs_that_differ_are_counted(pairs, counted):
+    found = found_in([pair(*texts) for texts in pairs], ids=IDS, **counted)
+    expected = [(row, key) for row, texts in enumerate(pairs) for key in sorted(keys_of(told(*texts, **counted)))]
     assert list(zip(found.rows.tolist(), found.keys.tolist(), strict=True)) == expected
     assert (found.counts == 1).all()
 
 
-@pytest.mark.parametrize("sides", SIDES)
-def test_of_pairs_it_is_scikit_learns_on_what_is_counted(sides):
+@pytest.mark.parametrize(("sides", "exchanged"), [("symmetric", 1), ("ordered", 2)])
+def test_of_pairs_it_is_scikit_learns_on_what_is_counted(sides, exchanged):
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.svm import LinearSVC
 
     readings, truth = sampled_pairs(200, 0)
     fresh, _ = sampled_pairs(40, 1)
-    vectorizer = TfidfVectorizer(analyzer=lambda one: told(*parts_of(one), longest=3, sides=sides), min_df=2)
+    counted = {"longest": 3, "sides": sides, "exchanged": exchanged}
+    vectorizer = TfidfVectorizer(analyzer=lambda one: told(*parts_of(one), **counted), min_df=2)
     matrix = vectorizer.fit_transform(readings)
     theirs = LinearSVC(C=0.3, intercept_scaling=1000.0, tol=1e-9, max_iter=100_000, dual=False).fit(matrix, truth)
-    ours = fitted(readings, truth, sides=sides, min_texts=2)
+    ours = fitted(readings, truth, sides=sides, min_texts=2, exchanged=exchanged, strength=0.3)
     assert ours.part.features == len(vectorizer.vocabulary_)
     scores = theirs.decision_function(vectorizer.transform(fresh))
     assert ours(fresh).numpy() == pytest.approx(np.stack([-scores, scores], 1), abs=5e-3)
@@ -228,11 +241,11 @@ def test_of_long_pairs_the_tokens_that_come_first_are_crossed():
     assert (both.keys[both.rows == 0] == both.keys[both.rows == 1]).all()
 
 
-@given(st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=5), st.integers(1, 3), st.sampled_from(SIDES))
-def test_no_more_is_counted_than_was_said_before(pairs, longest, sides):
+@given(PAIRS, COUNTED)
+def test_no_more_is_counted_than_was_said_before(pairs, counted):
     readings = [pair(*texts) for texts in pairs]
-    rows = found_in(readings, longest=longest, ids=IDS, sides=sides).rows
-    assert (np.bincount(rows, minlength=len(pairs)) <= most_counted(readings, longest=longest, sides=sides)).all()
+    rows = found_in(readings, ids=IDS, **counted).rows
+    assert (np.bincount(rows, minlength=len(pairs)) <= most_counted(readings, **counted)).all()
 
 
 def test_swapped_texts_are_the_same_pair_where_order_says_nothing():
@@ -293,6 +306,19 @@ def test_runs_are_of_one_to_three_tokens(longest):
         Ngrams(longest=longest)
 
 
+def test_of_pairs_dev_has_something_to_choose_from():
+    def chosen(config: Ngrams, sides: Sides = "symmetric", ids: int = IDS) -> list[tuple[int | None, float | None]]:
+        return [(each.exchanged, each.strength) for each in config.choices(sides, ids=ids)]
+
+    assert chosen(Ngrams(), "one") == [(None, 1.0)]
+    assert chosen(Ngrams()) == [(1, 0.3), (1, 1.0), (2, 0.3), (2, 1.0)]
+    assert chosen(Ngrams(exchanged=1)) == [(1, 0.3), (1, 1.0)]
+    assert chosen(Ngrams(strength=2.0)) == [(1, 2.0), (2, 2.0)]
+    assert chosen(Ngrams(longest=1, strength=2.0)) == [(1, 2.0)]
+    assert chosen(Ngrams(strength=2.0), ids=MOST_IDS_OF_TWO + 1) == [(1, 2.0)]
+    assert (MOST_IDS_OF_TWO + 2) ** 4 * KINDS < 2**63 <= (MOST_IDS_OF_TWO + 3) ** 4 * KINDS
+
+
 def test_what_one_text_has_counts_where_texts_are_few():
     assert [Ngrams().least(texts) for texts in (9_999, 10_000)] == [1, 2]
     assert Ngrams(min_texts=3).least(10) == 3
@@ -319,7 +345,7 @@ def test_renumbered_tokens_keep_their_n_grams():
 @pytest.mark.parametrize("sides", SIDES)
 def test_renumbered_tokens_keep_the_n_grams_of_pairs(sides):
     readings, truth = sampled_pairs(100, 5)
-    scorer = fitted(readings, truth, sides=sides)
+    scorer = fitted(readings, truth, sides=sides, exchanged=2)
     new = np.random.default_rng(0).permutation(IDS)
     moved = [pair(new[first].tolist(), new[second].tolist()) for first, second in map(parts_of, readings)]
     assert renumbered(scorer, new, IDS + 9).chances(moved) == pytest.approx(scorer.chances(readings), abs=1e-6)

@@ -117,6 +117,9 @@ def test_of_pairs_they_answer_too(one_layer: Path, tmp_path: Path, symmetric):
     assert joined is not None
     assert scorer.part.sides == ("symmetric" if symmetric else "ordered")
     assert set(joined.metrics["test"]) == {"encoder", "ngrams", "both"}
+    assert f"in 4 ways, of which dev chose strength={joined.chosen.strength:g} exchanged=" in str(joined)
+    assert result.summary()["ngrams"]["strength"] == joined.chosen.strength
+    assert scorer.part.exchanged == joined.chosen.exchanged
     save_bundle(result.bundle, tmp_path / "model")
     loaded = load_bundle(tmp_path / "model")
     again, _ = evaluate_bundle(loaded, result.splits.test, device=CPU, seed=0)

@@ -16,7 +16,7 @@ Sides = Literal["one", "symmetric", "ordered"]
 """What is read: one text, two whose order says nothing, or two that differ by which comes first."""
 
 BOTH, ONE, FIRST, SECOND, EXCHANGED, FIRST_EXCHANGED, BESIDE, FIRST_BESIDE, SECOND_BESIDE = range(9)
-"""What is said of a pair: a run that both texts have, that one has alone, only the first, only the second; a token that
+"""What is said of a pair: a run that both texts have, that one has alone, only the first, only the second; a run that
 one text has alone and one that the other has alone, either way or the one of the first text first; a token that one
 text has alone and one that both have, whichever text it is, the first or the second."""
 
@@ -24,7 +24,10 @@ KINDS = 9
 """Keys of a pair are the numbers of its runs times this, plus what is said of them."""
 
 MOST_CROSSED = 32
-"""Different tokens that one text, the other, and both have, of which two make a feature: those that come first."""
+"""Different runs that one text, the other, and both have, of which two make a feature: those that come first."""
+
+MOST_IDS_OF_TWO = int((2**63 / KINDS) ** 0.25) - 2
+"""Size of a vocabulary up to which two runs of two tokens have a key of 64 bits."""
 
 Column = Int[np.ndarray, "_"]
 
@@ -46,17 +49,21 @@ class _Held(NamedTuple):
     positions: Column
 
 
+_Met = tuple[Column, Column]
+"""Runs of pairs: the pair and the number."""
+
 _Said = tuple[int, Column, Column]
-"""What is said, of which pairs, and of which runs or two tokens by their number."""
+"""What is said, of which pairs, and of which run or two runs by their number."""
 
 
-def found_in(readings: Sequence[Reading], *, longest: int, ids: int, sides: Sides = "one") -> Found:
+def found_in(readings: Sequence[Reading], *, longest: int, ids: int, sides: Sides = "one", exchanged: int = 1) -> Found:
     """Count the runs of one to `longest` tokens of texts; none reaches over the end of a sequence.
 
     Of pairs, whose texts are told apart by their segments, it is what both texts have and what one has alone, run by
-    run, and every two tokens of which one text has one alone and the other text the other, or both texts the other:
-    what stands in place of what, and what differs beside what. There is no count of these, each is there or not. Where
-    order says something, all of it stands there twice, once without the order, which is learned from fewer pairs.
+    run; every two runs of one to `exchanged` tokens (2 at most) of which one text has one alone and the other text the
+    other; and every two tokens of which one text has one alone and both have the other: what stands in place of what,
+    and what differs beside what. There is no count of these, each is there or not. Where order says something, all of
+    it stands there twice, once without the order, which is learned from fewer pairs.
     """
     sequences = [example for reading in readings for example in reading.sequences]
     tokens = np.concatenate([example.token_ids for example in sequences]).astype(np.int64) + 1
@@ -65,24 +72,27 @@ def found_in(readings: Sequence[Reading], *, longest: int, ids: int, sides: Side
     if sides != "one":
         segments = np.concatenate([example.segment_ids for example in sequences])
         rows, runs = 2 * rows + segments, 2 * runs + segments
-    found = _counted(*_runs(tokens, rows, runs, longest=longest, base=ids + 1))
+    base = ids + 1
+    by_size = list(_runs(tokens, rows, runs, longest=longest, base=base))
+    found = _counted(*(np.concatenate(each) for each in zip(*by_size, strict=True)))
     if sides == "one":
         return found
-    ordered = sides == "ordered"
-    said = [
-        *_told(_held(found.rows, found.keys, np.zeros_like(found.keys)), ordered=ordered),
-        *_crossed(tokens, rows, pairs=len(readings), base=ids + 1, ordered=ordered),
-    ]
+    ordered, pairs = sides == "ordered", len(readings)
+    said = [*_told(_held(found.rows, found.keys, np.zeros_like(found.keys)), ordered=ordered)]
+    for size, (of, numbers) in enumerate(by_size[:exchanged], 1):
+        both, first, second = _first_met(of, numbers)
+        said += _exchanged(first, second, pairs, unit=base**size, ordered=ordered)
+        if size == 1:
+            said += _beside(first, second, both, pairs, unit=base, ordered=ordered)
     return _counted(
-        np.concatenate([pairs for _, pairs, _ in said]),
-        np.concatenate([numbers * KINDS + kind for kind, _, numbers in said]),
+        np.concatenate([of for _, of, _ in said]), np.concatenate([numbers * KINDS + kind for kind, _, numbers in said])
     )
 
 
-def most_counted(readings: Sequence[Reading], *, longest: int, sides: Sides) -> Column:
+def most_counted(readings: Sequence[Reading], *, longest: int, sides: Sides, exchanged: int = 1) -> Column:
     """How much is counted in each text or pair at most."""
     lengths = np.array([len(reading) for reading in readings])
-    crossed = np.minimum(lengths**2 // 4, 3 * MOST_CROSSED**2)
+    crossed = np.minimum(exchanged * lengths**2 // 4, (2 + exchanged) * MOST_CROSSED**2)
     most: dict[Sides, Column] = {"one": longest * lengths, "symmetric": longest * lengths + crossed}
     return most.get(sides, 2 * most["symmetric"])
 
@@ -112,12 +122,12 @@ def renumbered_ngrams(
         spelled.append(np.where(digits > 0, follows[digits] + 1, 0))
     if not known.any():
         return np.array([-1]), places[:1]  # no text has it
-    if sides != "one" and len(spelled) > 1:
-        turned = (kinds == EXCHANGED) & (spelled[1] > spelled[0])
-        spelled[0], spelled[1] = (np.where(turned, spelled[1 - place], spelled[place]) for place in (0, 1))
     made = sum((digits * (ids + 1) ** place for place, digits in enumerate(spelled)), np.zeros_like(keys))
     if sides != "one":
-        made = KINDS * made + kinds
+        unit = np.where(made < (ids + 1) ** 2, ids + 1, (ids + 1) ** 2)
+        left, right = np.divmod(made, unit)
+        turned = (kinds == EXCHANGED) & (left > right)
+        made = KINDS * np.where(turned, right * unit + left, made) + kinds
     order = np.argsort(made[known], kind="stable")
     return made[known][order], places[known][order]
 
@@ -129,17 +139,16 @@ def _digits(numbers: Column, base: int) -> Iterator[Column]:
         yield digits
 
 
-def _runs(tokens: Column, rows: Column, runs: Column, *, longest: int, base: int) -> tuple[Column, Column]:
-    """The row and key of every run of one to `longest` tokens that does not reach over the end of one of `runs`."""
+def _runs(tokens: Column, rows: Column, runs: Column, *, longest: int, base: int) -> Iterator[tuple[Column, Column]]:
+    """The row and number of every run of one token, of two, ..., that does not reach over the end of one of `runs`."""
     ends = np.flatnonzero(np.r_[runs[1:] != runs[:-1], True])
     left = np.repeat(ends, np.diff(np.r_[-1, ends])) + 1 - np.arange(len(tokens))  # of the run, from each token on
-    keys, parts = tokens, [(rows, tokens)]
+    numbers = tokens
+    yield rows, numbers
     for size in range(2, longest + 1):
-        keys = keys[:-1] * base + tokens[size - 1 :]
-        whole = left[: len(keys)] >= size
-        parts.append((rows[: len(keys)][whole], keys[whole]))
-    found_rows, found_keys = (np.concatenate(each) for each in zip(*parts, strict=True))
-    return found_rows, found_keys
+        numbers = numbers[:-1] * base + tokens[size - 1 :]
+        whole = left[: len(numbers)] >= size
+        yield rows[: len(numbers)][whole], numbers[whole]
 
 
 def _counted(rows: Column, keys: Column) -> Found:
@@ -177,33 +186,40 @@ def _told(held: _Held, *, ordered: bool) -> Iterator[_Said]:
             yield kind, held.pairs[held.kinds == kind], held.numbers[held.kinds == kind]
 
 
-def _crossed(tokens: Column, rows: Column, *, pairs: int, base: int, ordered: bool) -> Iterator[_Said]:
-    """Every two tokens of which one text has one alone, and the other text or both have the other."""
-    order = np.lexsort((tokens, rows))
-    once = order[_begins(rows[order], tokens[order])]
+def _first_met(rows: Column, numbers: Column) -> Iterator[tuple[Column, Column]]:
+    """Pair and number of what both texts have, the first alone, the second alone: of each what comes first."""
+    order = np.lexsort((numbers, rows))
+    once = order[_begins(rows[order], numbers[order])]
     texts, begins = np.unique(rows, return_index=True)
-    held = _held(rows[once], tokens[once], once - begins[np.searchsorted(texts, rows[once])])
+    held = _held(rows[once], numbers[once], once - begins[np.searchsorted(texts, rows[once])])
     order = np.lexsort((held.numbers, held.positions, held.kinds, held.pairs))
     held = _Held(*(column[order] for column in held))
     group = _begins(held.pairs, held.kinds)
     rank = np.arange(len(order)) - np.repeat(group, np.diff(np.r_[group, len(order)]))
-    both, first, second = (
-        (held.pairs[there], held.numbers[there])
-        for there in ((held.kinds == kind) & (rank < MOST_CROSSED) for kind in (BOTH, FIRST, SECOND))
-    )
+    for kind in (BOTH, FIRST, SECOND):
+        there = (held.kinds == kind) & (rank < MOST_CROSSED)
+        yield held.pairs[there], held.numbers[there]
+
+
+def _exchanged(first: _Met, second: _Met, pairs: int, *, unit: int, ordered: bool) -> Iterator[_Said]:
+    """What one text has alone in place of what the other has alone."""
     at, left, right = _products(first, second, pairs)
-    yield EXCHANGED, at, np.minimum(left, right) * base + np.maximum(left, right)
+    yield EXCHANGED, at, np.minimum(left, right) * unit + np.maximum(left, right)
     if ordered:
-        yield FIRST_EXCHANGED, at, left * base + right
+        yield FIRST_EXCHANGED, at, left * unit + right
+
+
+def _beside(first: _Met, second: _Met, both: _Met, pairs: int, *, unit: int, ordered: bool) -> Iterator[_Said]:
+    """What one text has alone beside what both have."""
     for kind, one in ((FIRST_BESIDE, first), (SECOND_BESIDE, second)):
         at, left, right = _products(one, both, pairs)
-        yield BESIDE, at, left * base + right
+        yield BESIDE, at, left * unit + right
         if ordered:
-            yield kind, at, left * base + right
+            yield kind, at, left * unit + right
 
 
-def _products(one: tuple[Column, Column], other: tuple[Column, Column], pairs: int) -> tuple[Column, Column, Column]:
-    """Every token of `one` with every token of `other` in the same pair: the pair and the two."""
+def _products(one: _Met, other: _Met, pairs: int) -> tuple[Column, Column, Column]:
+    """Every run of `one` with every run of `other` in the same pair: the pair and the two."""
     sizes = np.bincount(other[0], minlength=pairs)
     begins = np.cumsum(sizes) - sizes
     times = sizes[one[0]]

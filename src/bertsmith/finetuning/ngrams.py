@@ -6,8 +6,8 @@ and Bigrams"); joined with a deep model they make up for what it lacks (Cheng et
 are trained apart, and their probabilities multiplied, each to a power that dev decides (a logarithmic pool).
 """
 
-from collections.abc import Sequence
-from typing import Annotated, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -17,17 +17,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bertsmith.config import Config
-from bertsmith.finetuning.ngram_counts import Found, Sides, found_in, silent
+from bertsmith.finetuning.ngram_counts import MOST_IDS_OF_TWO, Found, Sides, found_in, silent
 from bertsmith.finetuning.reading import Reading
 
-MOST_WEIGHTS = 2**22
-"""Weights of the linear model: features times labels; the most frequent are taken."""
+MOST_WEIGHTS, MOST_WEIGHTS_OF_PAIRS = 2**22, 2**20
+"""Weights of the linear model: features times labels; the most frequent are taken. Pairs have more features that few
+others share, and are fitted several times (LOG.md)."""
 
 FEW_TEXTS = 10_000
 """Below, a run that a single text has is worth its place (LOG.md)."""
 
-STRENGTH, STRENGTH_OF_PAIRS = 1.0, 0.3
-"""How much training texts are trusted. What two texts share says less than what one says, and misleads sooner
+STRENGTH, STRENGTHS_OF_PAIRS = 1.0, (0.3, 1.0)
+"""How much training texts are trusted. Of pairs dev decides: the less, the less two texts tell by what they share
 (LOG.md)."""
 
 SHARPNESS = 4.0
@@ -45,14 +46,26 @@ Longest = Annotated[PositiveInt, Field(le=3)]
 class Ngrams(Config):
     """What to fit: all runs of one to `longest` tokens that at least `min_texts` texts have, in TF-IDF.
 
-    A linear support vector machine a label; a larger `strength` trusts the training texts more (scikit-learn's C; 1,
-    and 0.3 for pairs). Without `min_texts` every run counts where there are fewer than 10,000 texts, from there on
-    those of two texts.
+    A linear support vector machine a label; a larger `strength` trusts the training texts more (scikit-learn's C).
+    Without `min_texts` every run counts where there are fewer than 10,000 texts, from there on those of two texts.
+    `exchanged`, for pairs, is how long the runs are that may stand in place of each other. Without `strength` it is 1;
+    for pairs, where either is not given, dev decides between 0.3 and 1, and between single tokens and runs of two.
     """
 
     longest: Longest = 3
     min_texts: PositiveInt | None = None
     strength: PositiveFloat | None = None
+    exchanged: Literal[1, 2] | None = None
+
+    def choices(self, sides: Sides, *, ids: int) -> Iterator["Ngrams"]:
+        """What dev is to decide between; with a vocabulary beyond `MOST_IDS_OF_TWO` runs of two are none of it."""
+        if sides == "one":
+            yield self.but(strength=self.strength or STRENGTH)
+            return
+        longest = min(self.longest, 1 if ids > MOST_IDS_OF_TWO else 2)
+        for exchanged in range(1, longest + 1) if self.exchanged is None else (self.exchanged,):
+            for strength in STRENGTHS_OF_PAIRS if self.strength is None else (self.strength,):
+                yield self.but(exchanged=exchanged, strength=strength)
 
     def least(self, texts: int) -> int:
         """In how many of so many texts a run must be."""
@@ -69,6 +82,7 @@ class NgramPart(Config):
     ids: PositiveInt
     features: PositiveInt
     sides: Sides = "one"
+    exchanged: Literal[1, 2] = 1
     powers: tuple[NonNegativeFloat, NonNegativeFloat] = (1.0, 1.0)
 
 
@@ -117,7 +131,8 @@ class NgramScorer(nn.Module):
 
     def forward(self, readings: Sequence[Reading]) -> Float[Tensor, "texts outputs"]:
         """Scores of every text; of one without a known n-gram, the bias."""
-        found = found_in(readings, longest=self.part.longest, ids=self.part.ids, sides=self.part.sides)
+        part = self.part
+        found = found_in(readings, longest=part.longest, ids=part.ids, sides=part.sides, exchanged=part.exchanged)
         return self.bags(found, len(readings)).times(self.weight) + self.bias
 
     @torch.inference_mode()
@@ -158,24 +173,25 @@ def fitted_ngrams(
     text has tells nothing and is left out, and of pairs all that names a token of which the same is true in every pair
     ([CLS], [SEP]). None: no n-gram is left.
     """
-    found = found_in(readings, longest=config.longest, ids=ids, sides=sides)
+    exchanged = config.exchanged or 1
+    found = found_in(readings, longest=config.longest, ids=ids, sides=sides, exchanged=exchanged)
     keys, texts = np.unique(found.keys, return_counts=True)
     there = len(readings)
     tells = (texts >= config.least(there)) & (texts < there)
     if sides != "one":
         tells &= ~silent(keys, texts == there, ids=ids)
     telling = np.flatnonzero(tells)
-    most = max(MOST_WEIGHTS // len(weights), 1)
+    most = max((MOST_WEIGHTS if sides == "one" else MOST_WEIGHTS_OF_PAIRS) // len(weights), 1)
     kept = np.sort(telling[np.argsort(-texts[telling], kind="stable")[:most]])
     if not len(kept):
         return None
-    part = NgramPart(longest=config.longest, ids=ids, features=len(kept), sides=sides)
+    part = NgramPart(longest=config.longest, ids=ids, features=len(kept), sides=sides, exchanged=exchanged)
     scorer = NgramScorer(part, len(weights))
     scorer.keys.copy_(torch.from_numpy(keys[kept]))
     scorer.idf.copy_(torch.from_numpy(np.log((1 + there) / (1 + texts[kept])) + 1))
     bags = scorer.bags(found, len(readings))
-    strength = config.strength or (STRENGTH if sides == "one" else STRENGTH_OF_PAIRS)
-    _minimise(scorer, bags, torch.from_numpy(np.asarray(labels, dtype=np.int64)), strength, weights)
+    truth = torch.from_numpy(np.asarray(labels, dtype=np.int64))
+    _minimise(scorer, bags, truth, config.strength or STRENGTH, weights)
     return scorer
 
 

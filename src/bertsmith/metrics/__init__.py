@@ -41,7 +41,7 @@ from bertsmith.metrics.multilabel import (
     per_label,
     weighted_multilabel,
 )
-from bertsmith.metrics.pool import best_powers, pooled
+from bertsmith.metrics.pool import best_powers, pool_loss, pooled
 from bertsmith.metrics.ranking import auc, auc_interval, ranks
 from bertsmith.metrics.retrieval import Qrels, Rankings, RetrievalScores, retrieval_metrics, retrieval_scores
 from bertsmith.metrics.student import critical, two_sided
@@ -95,6 +95,7 @@ __all__ = [
     "per_label",
     "per_type",
     "percentile_interval",
+    "pool_loss",
     "pooled",
     "precision",
     "ranks",

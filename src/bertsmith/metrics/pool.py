@@ -44,6 +44,18 @@ def best_powers(
     return float(max(powers[0], 0.0)), float(max(powers[1], 0.0))
 
 
+def pool_loss(
+    one: Chances,
+    other: Chances,
+    truth: Int[np.ndarray, " rows"],
+    powers: Powers,
+    importance: Float[np.ndarray, " rows"] | None = None,
+) -> float:
+    """What `best_powers` makes as small as it can: -log(pooled chance of the truth), summed, and the pull towards 1."""
+    weight = np.ones(len(truth)) if importance is None else np.asarray(importance, dtype=np.float64)
+    return _loss(np.stack([_above(scores, truth) for scores in (one, other)], axis=-1), weight, np.asarray(powers))
+
+
 def _above(chances: Chances, truth: Int[np.ndarray, " rows"]) -> Float[np.ndarray, "rows labels"]:
     """How far the score of each label lies above that of the true one."""
     scores = logarithms(chances)

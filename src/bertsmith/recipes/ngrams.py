@@ -19,12 +19,12 @@ from bertsmith.finetuning import (
     most_counted,
 )
 from bertsmith.losses.class_weights import WeightedByClass
-from bertsmith.metrics import best_powers, pooled
+from bertsmith.metrics import best_powers, pool_loss, pooled
 from bertsmith.recipes.schema import FinetuneRecipe
 
-FIT_SIZE = 15_000_000
-"""Runs of tokens, and of pairs every two of them, that are counted, about; of more, texts are drawn. They take 2.3 GB
-and a minute (LOG.md)."""
+FIT_SIZE, FIT_SIZE_OF_PAIRS = 15_000_000, 30_000_000
+"""Runs of tokens, and of pairs every two of them, that are counted; of more, texts are drawn. They take 2.3 GB and a
+minute (LOG.md). Of the two of pairs less than half are there, since what both texts have is not exchanged."""
 
 WHO = ("the encoder", "the n-grams", "both")
 
@@ -34,23 +34,27 @@ class Joined:
     """What became of the n-grams: how many are known, the powers that dev gave, and what each is worth alone.
 
     `metrics` holds, of each split, those of the encoder, of the n-grams and of both together. `texts` is how many
-    were counted. `why` says why there is no linear model.
+    were counted, `of` how many there are. `chosen` is how they were fitted, which dev chose from `choices`. `why` says
+    why there is no linear model.
     """
 
     features: int
     texts: int
     of: int
+    chosen: Ngrams
     powers: tuple[float, float]
     metric: str
     metrics: Mapping[str, Mapping[str, Mapping[str, float]]]
     why: str | None = None
+    choices: int = 1
 
     def summary(self) -> dict[str, object]:
         """As metrics.json tells it."""
         if self.why is not None:
             return {"features": 0, "why": self.why}
         powers = dict(zip(("encoder", "ngrams"), self.powers, strict=True))
-        return {"features": self.features, "texts": self.texts, "powers": powers, **self.metrics}
+        fit = {"strength": self.chosen.strength, "exchanged": self.chosen.exchanged}
+        return {"features": self.features, "texts": self.texts, **fit, "powers": powers, **self.metrics}
 
     def __str__(self) -> str:
         if self.why is not None:
@@ -61,9 +65,15 @@ class Joined:
             for name, each in self.metrics.items()
         )
         counted = "" if self.texts == self.of else f", counted in {self.texts:,} of {self.of:,} training texts"
+        chosen = (
+            f", fitted in {self.choices} ways, of which dev chose strength={self.chosen.strength:g} "
+            f"exchanged={self.chosen.exchanged}"
+            if self.choices > 1
+            else ""
+        )
         return (
-            f"n-grams: {self.features:,} of them answer beside the encoder{counted}, their probabilities raised to "
-            f"{self.powers[1]:.2f}, its own to {self.powers[0]:.2f}: {told}"
+            f"n-grams: {self.features:,} of them answer beside the encoder{counted}{chosen}, their probabilities "
+            f"raised to {self.powers[1]:.2f}, its own to {self.powers[0]:.2f}: {told}"
         )
 
 
@@ -80,18 +90,25 @@ def join_ngrams(
     """
     answers, metric = model.task.answers, recipe.selection.metric
     readings, labels = prepared["train"].readings, truth["train"].values
-    config, sides, weights = recipe.ngrams or Ngrams(), _sides(answers), _weights(model, labels)
-    rows = _counted(most_counted(readings, longest=config.longest, sides=sides), recipe.seed)
-    scorer = _fitted([readings[row] for row in rows], labels[rows], model, config, weights)
-    if isinstance(scorer, str):
-        return dict(said), Joined(0, len(rows), len(readings), (1.0, 0.0), metric, {}, scorer)
+    sides, weights = _sides(answers), _weights(model, labels)
+    choices = list((recipe.ngrams or Ngrams()).choices(sides, ids=model.encoder.config.vocab_size))
+    rows = _counted(readings, choices[-1], sides, recipe.seed)
+    counted, known = [readings[row] for row in rows], truth["dev"].values
+    importance, fits = np.asarray(weights)[known], []
+    for choice in choices:
+        scorer = _fitted(counted, labels[rows], model, choice, weights)
+        if isinstance(scorer, str):
+            return dict(said), Joined(0, len(rows), len(readings), choice, (1.0, 0.0), metric, {}, scorer)
+        chances = scorer.chances(*prepared["dev"].views)
+        powers = best_powers(said["dev"].values, chances, known, importance=importance)
+        scorer.part = scorer.part.but(powers=powers)
+        fits.append((pool_loss(said["dev"].values, chances, known, powers, importance=importance), scorer, choice))
+    _, scorer, choice = min(fits, key=lambda fit: fit[0])
     alone = {name: scorer.chances(*prepared[name].views) for name in said}
-    known = truth["dev"].values
-    powers = best_powers(said["dev"].values, alone["dev"], known, importance=np.asarray(weights)[known])
-    scorer.part = scorer.part.but(powers=powers)
     model.join_in(scorer.to(next(model.parameters()).device))
     both = {
-        name: replace(outputs, values=pooled(outputs.values, alone[name], powers)) for name, outputs in said.items()
+        name: replace(outputs, values=pooled(outputs.values, alone[name], scorer.part.powers))
+        for name, outputs in said.items()
     }
     parts = {
         name: {
@@ -101,7 +118,9 @@ def join_ngrams(
         }
         for name in said
     }
-    return both, Joined(scorer.part.features, len(rows), len(readings), powers, metric, parts)
+    return both, Joined(
+        scorer.part.features, len(rows), len(readings), choice, scorer.part.powers, metric, parts, choices=len(choices)
+    )
 
 
 def _fitted(
@@ -134,9 +153,11 @@ def _weights(model: FineTuner, labels: np.ndarray) -> Sequence[float]:
     return criterion.weights(np.bincount(labels, minlength=outputs).tolist())
 
 
-def _counted(sizes: np.ndarray, seed: int) -> np.ndarray:
-    """All texts, or as many, drawn at random, as `FIT_SIZE` allows."""
-    if sizes.sum() <= FIT_SIZE:
+def _counted(readings: Sequence[Reading], config: Ngrams, sides: Sides, seed: int) -> np.ndarray:
+    """All texts, or as many, drawn at random, as may be counted."""
+    sizes = most_counted(readings, longest=config.longest, sides=sides, exchanged=config.exchanged or 1)
+    most = FIT_SIZE if sides == "one" else FIT_SIZE_OF_PAIRS
+    if sizes.sum() <= most:
         return np.arange(len(sizes))
     order = np.random.Generator(np.random.PCG64(seed)).permutation(len(sizes))
-    return np.sort(order[: max(int(np.searchsorted(np.cumsum(sizes[order]), FIT_SIZE)), 1)])
+    return np.sort(order[: max(int(np.searchsorted(np.cumsum(sizes[order]), most)), 1)])
