@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bertsmith.batch import Example
+from bertsmith.errors import UserError
 from bertsmith.finetuning import Ngrams, NgramScorer, Reading, Sides, fitted_ngrams, renumbered_ngrams
 from bertsmith.finetuning.ngram_counts import (
     FIRST_EXCHANGED,
@@ -317,6 +318,15 @@ def test_of_pairs_dev_has_something_to_choose_from():
     assert chosen(Ngrams(longest=1, strength=2.0)) == [(1, 2.0)]
     assert chosen(Ngrams(strength=2.0), ids=MOST_IDS_OF_TWO + 1) == [(1, 2.0)]
     assert (MOST_IDS_OF_TWO + 2) ** 4 * KINDS < 2**63 <= (MOST_IDS_OF_TWO + 3) ** 4 * KINDS
+
+
+def test_runs_that_have_no_number_or_are_not_counted_are_refused():
+    with pytest.raises(ValueError, match="exchanged=2 is longer than any run counted, longest=1"):
+        Ngrams(longest=1, exchanged=2)
+    Ngrams(exchanged=2).require_room(MOST_IDS_OF_TWO)
+    Ngrams().require_room(MOST_IDS_OF_TWO + 1)
+    with pytest.raises(UserError, match="ngrams.exchanged=2 takes a vocabulary of at most 31,815 tokens"):
+        Ngrams(exchanged=2).require_room(MOST_IDS_OF_TWO + 1)
 
 
 def test_what_one_text_has_counts_where_texts_are_few():

@@ -126,6 +126,14 @@ def test_of_pairs_they_answer_too(one_layer: Path, tmp_path: Path, symmetric):
     assert np.array_equal(again.outputs.values, result.measured["test"].outputs.values)
 
 
+def test_a_vocabulary_too_large_is_told_before_training(one_layer: Path, monkeypatch):
+    monkeypatch.setattr("bertsmith.finetuning.ngrams.MOST_IDS_OF_TWO", 10)
+    recipe = recipe_for(one_layer, "task=pair", "ngrams.exchanged=2")
+    made = {"train": pairs("train", 24, 0), "dev": pairs("dev", 8, 1)}
+    with pytest.raises(UserError, match="takes a vocabulary of at most 10 tokens"):
+        rehearse(recipe, make_splits(made, recipe))
+
+
 def test_pairs_without_segments_leave_the_encoder_alone(one_layer: Path, monkeypatch):
     recipe = recipe_for(one_layer, "task=pair")
     splits = make_splits({"train": pairs("train", 24, 0), "dev": pairs("dev", 8, 1)}, recipe)

@@ -12,11 +12,12 @@ from typing import Annotated, Literal, NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bertsmith.config import Config
+from bertsmith.errors import UserError
 from bertsmith.finetuning.ngram_counts import MOST_IDS_OF_TWO, Found, Sides, found_in, silent
 from bertsmith.finetuning.reading import Reading
 
@@ -56,6 +57,26 @@ class Ngrams(Config):
     min_texts: PositiveInt | None = None
     strength: PositiveFloat | None = None
     exchanged: Literal[1, 2] | None = None
+
+    @model_validator(mode="after")
+    def _exchanged_are_counted(self) -> "Ngrams":
+        if (self.exchanged or 1) > self.longest:
+            raise ValueError(
+                f"exchanged={self.exchanged} is longer than any run that is counted, longest={self.longest}"
+            )
+        return self
+
+    def require_room(self, ids: int) -> None:
+        """Make sure that what is counted has a number.
+
+        Raises:
+            UserError: runs of two shall be exchanged, and the vocabulary is too large for that.
+        """
+        if self.exchanged == 2 and ids > MOST_IDS_OF_TWO:
+            raise UserError(
+                f"ngrams.exchanged=2 takes a vocabulary of at most {MOST_IDS_OF_TWO:,} tokens, this one has {ids:,}; "
+                "leave it out, or use 1"
+            )
 
     def choices(self, sides: Sides, *, ids: int) -> Iterator["Ngrams"]:
         """What dev is to decide between; with a vocabulary beyond `MOST_IDS_OF_TWO` runs of two are none of it."""

@@ -163,6 +163,8 @@ def prepared_run(
     beginning = beginning or begin(recipe.start, splits.train.all_texts, seed=recipe.seed)
     beginning.encoder.activations, beginning.encoder.attention_path = recipe.activations, recipe.attention
     answers, tokenizer = splits.answers, beginning.tokenizer
+    if recipe.ngrams is not None:
+        recipe.ngrams.require_room(beginning.encoder.config.vocab_size)
     positions = beginning.encoder.config.position.max_positions
     how = decided(recipe.document, answers, splits.train.records, tokenizer, max_positions=positions)
     task = _task(recipe, answers, how.document)
