@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from bertsmith.batch import Example
 from bertsmith.errors import UserError
-from bertsmith.finetuning import Ngrams, NgramScorer, Reading, Sides, fitted_ngrams, renumbered_ngrams
+from bertsmith.finetuning import (
+    Ngrams,
+    NgramScorer,
+    Reading,
+    Sides,
+    fitted_ngrams,
+    renumbered_ngrams,
+    require_room,
+)
 from bertsmith.finetuning.ngram_counts import (
     FIRST_EXCHANGED,
     KINDS,
@@ -171,8 +179,6 @@ def parts_of(one: Reading) -> tuple[list[int], list[int]]:
 
 SIDES: list[Sides] = ["symmetric", "ordered"]
 TEXT = st.lists(st.integers(0, 6), min_size=1, max_size=6)
-
-
 PAIRS = st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=5)
 COUNTED = st.tuples(st.integers(1, 3), st.sampled_from(SIDES), st.integers(1, 2)).map(
     lambda drawn: {"longest": drawn[0], "sides": drawn[1], "exchanged": min(drawn[0], drawn[2])}
@@ -323,10 +329,10 @@ def test_of_pairs_dev_has_something_to_choose_from():
 def test_runs_that_have_no_number_or_are_not_counted_are_refused():
     with pytest.raises(ValueError, match="exchanged=2 is longer than any run that is counted, longest=1"):
         Ngrams(longest=1, exchanged=2)
-    Ngrams(exchanged=2).require_room(MOST_IDS_OF_TWO)
-    Ngrams().require_room(MOST_IDS_OF_TWO + 1)
-    with pytest.raises(UserError, match=r"ngrams\.exchanged=2 takes a vocabulary of at most 31,815 tokens"):
-        Ngrams(exchanged=2).require_room(MOST_IDS_OF_TWO + 1)
+    require_room(2, ids=MOST_IDS_OF_TWO)
+    require_room(None, ids=MOST_IDS_OF_TWO + 1)
+    with pytest.raises(UserError, match=r"ngrams\.exchanged=2 take a vocabulary of at most 31,815 tokens, not 31,816"):
+        require_room(2, ids=MOST_IDS_OF_TWO + 1)
 
 
 def test_what_one_text_has_counts_where_texts_are_few():

@@ -23,6 +23,7 @@ from bertsmith.recipes import (
     rehearse,
     save_bundle,
 )
+from bertsmith.recipes.vocabulary import Extension, extend
 from bertsmith.text import Tokenizer
 
 from .test_run import recipe_for, records
@@ -127,11 +128,26 @@ def test_of_pairs_they_answer_too(one_layer: Path, tmp_path: Path, symmetric):
 
 
 def test_a_vocabulary_too_large_is_told_before_training(one_layer: Path, monkeypatch):
-    monkeypatch.setattr("bertsmith.finetuning.ngrams.MOST_IDS_OF_TWO", 10)
+    monkeypatch.setattr("bertsmith.finetuning.ngram_counts.MOST_IDS_OF_TWO", 10)
     recipe = recipe_for(one_layer, "task=pair", "ngrams.exchanged=2")
     made = {"train": pairs("train", 24, 0), "dev": pairs("dev", 8, 1)}
-    with pytest.raises(UserError, match="takes a vocabulary of at most 10 tokens"):
+    with pytest.raises(UserError, match="take a vocabulary of at most 10 tokens"):
         rehearse(recipe, make_splits(made, recipe))
+
+
+def test_a_vocabulary_is_not_extended_beyond_what_n_grams_of_pairs_can_tell_apart(
+    one_layer: Path, tmp_path: Path, monkeypatch
+):
+    recipe = recipe_for(one_layer, "task=pair", "ngrams={exchanged: 2, min_texts: 1}")
+    result = finetune(recipe, make_splits({"train": pairs("train", 24, 0), "dev": pairs("dev", 8, 1)}, recipe))
+    save_bundle(result.bundle, tmp_path / "model")
+    (tmp_path / "words.txt").write_text("greatfilm\n", encoding="utf-8")
+    extension = Extension(model=str(tmp_path / "model"), words=tmp_path / "words.txt")
+    had = result.bundle.model.encoder.config.vocab_size
+    assert extend(extension).encoder.config.vocab_size == had + 1
+    monkeypatch.setattr("bertsmith.finetuning.ngram_counts.MOST_IDS_OF_TWO", had)
+    with pytest.raises(UserError, match=f"take a vocabulary of at most {had} tokens, not {had + 1}"):
+        extend(extension)
 
 
 def test_pairs_without_segments_leave_the_encoder_alone(one_layer: Path, monkeypatch):

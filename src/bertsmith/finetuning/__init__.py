@@ -32,7 +32,7 @@ from bertsmith.finetuning.documents import (
 from bertsmith.finetuning.guidance import Distill, Guided, RDrop, require_comparable
 from bertsmith.finetuning.mixture import MixedUpdates, MultiTuner, TaskBatch
 from bertsmith.finetuning.model import FineTuner, LabelledBatch
-from bertsmith.finetuning.ngram_counts import Sides, most_counted, renumbered_ngrams
+from bertsmith.finetuning.ngram_counts import Sides, most_counted, renumbered_ngrams, require_room
 from bertsmith.finetuning.ngrams import NgramPart, Ngrams, NgramScorer, fitted_ngrams
 from bertsmith.finetuning.outputs import Outputs
 from bertsmith.finetuning.prediction import predict
@@ -112,6 +112,7 @@ __all__ = [
     "renumbered_ngrams",
     "require_comparable",
     "require_fit",
+    "require_room",
     "shorten",
     "shorten_pair",
     "upgraded",

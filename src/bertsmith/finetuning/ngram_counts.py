@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Int
 
+from bertsmith.errors import UserError
 from bertsmith.finetuning.reading import Reading
 
 Sides = Literal["one", "symmetric", "ordered"]
@@ -92,9 +93,24 @@ def found_in(readings: Sequence[Reading], *, longest: int, ids: int, sides: Side
 def most_counted(readings: Sequence[Reading], *, longest: int, sides: Sides, exchanged: int = 1) -> Column:
     """How much is counted in each text or pair at most."""
     lengths = np.array([len(reading) for reading in readings])
-    crossed = np.minimum(exchanged * lengths**2 // 4, (2 + exchanged) * MOST_CROSSED**2)
-    most: dict[Sides, Column] = {"one": longest * lengths, "symmetric": longest * lengths + crossed}
-    return most.get(sides, 2 * most["symmetric"])
+    runs: Column = longest * lengths
+    if sides == "one":
+        return runs
+    runs += np.minimum(exchanged * lengths**2 // 4, (2 + exchanged) * MOST_CROSSED**2)
+    return runs if sides == "symmetric" else 2 * runs
+
+
+def require_room(exchanged: int | None, *, ids: int) -> None:
+    """Make sure that what is counted has a number.
+
+    Raises:
+        UserError: runs of two are exchanged, and the vocabulary is too large for that.
+    """
+    if exchanged == 2 and ids > MOST_IDS_OF_TWO:
+        raise UserError(
+            f"n-grams of pairs with ngrams.exchanged=2 take a vocabulary of at most {MOST_IDS_OF_TWO:,} tokens, "
+            f"not {ids:,}; fine-tune with ngrams.exchanged=1"
+        )
 
 
 def silent(keys: Column, always: Bool[np.ndarray, "_"], *, ids: int) -> Bool[np.ndarray, "_"]:

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bertsmith.config import Config
-from bertsmith.errors import UserError
 from bertsmith.finetuning.ngram_counts import MOST_IDS_OF_TWO, Found, Sides, found_in, silent
 from bertsmith.finetuning.reading import Reading
 
@@ -65,18 +64,6 @@ class Ngrams(Config):
                 f"exchanged={self.exchanged} is longer than any run that is counted, longest={self.longest}"
             )
         return self
-
-    def require_room(self, ids: int) -> None:
-        """Make sure that what is counted has a number.
-
-        Raises:
-            UserError: runs of two shall be exchanged, and the vocabulary is too large for that.
-        """
-        if self.exchanged == 2 and ids > MOST_IDS_OF_TWO:
-            raise UserError(
-                f"ngrams.exchanged=2 takes a vocabulary of at most {MOST_IDS_OF_TWO:,} tokens, this one has {ids:,}; "
-                "leave it out, or use 1"
-            )
 
     def choices(self, sides: Sides, *, ids: int) -> Iterator["Ngrams"]:
         """What dev is to decide between; with a vocabulary beyond `MOST_IDS_OF_TWO` runs of two are none of it."""

@@ -24,7 +24,7 @@ from bertsmith.recipes.schema import FinetuneRecipe
 
 FIT_SIZE, FIT_SIZE_OF_PAIRS = 15_000_000, 30_000_000
 """Runs of tokens, and of pairs every two of them, that are counted; of more, texts are drawn. They take 2.3 GB and a
-minute (LOG.md). Of the two of pairs less than half are there, since what both texts have is not exchanged."""
+minute (LOG.md). Of pairs it is what could be there; about half of it is, since what both have is not exchanged."""
 
 WHO = ("the encoder", "the n-grams", "both")
 

@@ -17,6 +17,7 @@ from bertsmith.finetuning import (
     Targets,
     Task,
     predict,
+    require_room,
 )
 from bertsmith.recipes.bundle import Bundle
 from bertsmith.recipes.evaluation import Measured, measure
@@ -164,7 +165,7 @@ def prepared_run(
     beginning.encoder.activations, beginning.encoder.attention_path = recipe.activations, recipe.attention
     answers, tokenizer = splits.answers, beginning.tokenizer
     if recipe.ngrams is not None:
-        recipe.ngrams.require_room(beginning.encoder.config.vocab_size)
+        require_room(recipe.ngrams.exchanged, ids=beginning.encoder.config.vocab_size)
     positions = beginning.encoder.config.position.max_positions
     how = decided(recipe.document, answers, splits.train.records, tokenizer, max_positions=positions)
     task = _task(recipe, answers, how.document)

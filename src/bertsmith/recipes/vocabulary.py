@@ -16,7 +16,7 @@ from bertsmith.data.corpus import Corpus
 from bertsmith.encoder import Checkpoint, Encoder, load_checkpoint, resize_tokens, save_checkpoint
 from bertsmith.encoder.hub import resolve
 from bertsmith.files import atomic_folder
-from bertsmith.finetuning import renumbered_ngrams
+from bertsmith.finetuning import renumbered_ngrams, require_room
 from bertsmith.recipes.schema import merged, read_yaml, require_corpus
 from bertsmith.recipes.start import require_fit
 from bertsmith.recipes.watching import Say, Watch, silent
@@ -198,6 +198,7 @@ def _renumbered(checkpoint: Checkpoint, heads: Heads, kept: np.ndarray, *, ids: 
     new[kept] = np.arange(len(kept))
     block = deepcopy(extras["bertsmith"])
     part = block["task"]["ngrams"]
+    require_room(part.get("exchanged"), ids=ids)
     keys, places = renumbered_ngrams(extra[NGRAMS].numpy(), new, ids=ids, sides=part.get("sides", "one"))
     own = {NGRAMS: torch.from_numpy(keys), **{name: extra[name][torch.from_numpy(places)] for name in OF_NGRAMS}}
     part |= {"ids": ids, "features": len(keys)}
